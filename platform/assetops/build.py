@@ -1,0 +1,218 @@
+"""The map: everything this platform does, assembled in the order data meets it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import cache
+from pathlib import Path
+
+import dagster as dg
+
+from assetops.dbt.assets import Transformation, transformed_assets
+from assetops.dbt.manifest import refresh_manifest
+from assetops.errors import AssetOpsError
+from assetops.ingest.assets import Preflight, ingested_assets, pending
+from assetops.ingest.landing import landed_files
+from assetops.ingest.load import Loader
+from assetops.ledger import Ledger
+from assetops.model import Batch, Dataset, Kind, Severity
+from assetops.project import Project, load_project
+from assetops.publish.assets import published_assets
+from assetops.publish.releases import Releases
+from assetops.quality.checks import as_check_result, batch_gate, check_specs, gate_checks
+from assetops.quality.suites import Suite, load_suites
+from assetops.settings import Settings, export, load_settings
+from assetops.warehouse import Warehouse, WarehouseLock, journal
+
+BUILD_JOB = "build"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One platform with all its parts: what the assets close over, and what commands use."""
+
+    settings: Settings
+    project: Project
+    suites: dict[str, Suite]
+    warehouse: Warehouse
+    ledger: Ledger
+    releases: Releases
+
+    def as_of(self) -> datetime | None:
+        """Return the time that rules about age use; None while nothing has been loaded.
+
+        In production it is the start of the run's day, elsewhere the end of the newest batch's, so
+        that running twice changes nothing.
+        """
+        if self.settings.as_of:
+            return self.settings.as_of
+        if self.settings.follows_the_clock:
+            return datetime.combine(datetime.now(UTC).date(), time())
+        newest = [self._newest_load(dataset) for dataset in self.project.ingested()]
+        return max(filter(None, newest), default=None)
+
+    def data_as_of(self, dataset: Dataset) -> datetime | None:
+        """Return until when a dataset's data reaches: the oldest of its daily sources' newest."""
+        sources = (self.project.datasets[i] for i in self.project.ancestors(dataset))
+        newest = [self._newest_load(source) for source in sources if source.contract.ingest]
+        return min(filter(None, newest), default=None)
+
+    def _newest_load(self, dataset: Dataset) -> datetime | None:
+        """Return the as-of time of a daily source's newest batch; whole snapshots have no day."""
+        with self.warehouse.connect() as connection:
+            loads = journal.standing_loads(connection, dataset.address)
+        return max((load.as_of for day, load in loads.items() if day), default=None)
+
+    def pending(self) -> list[Batch]:
+        """Return every landed batch whose content is not in raw yet."""
+        landing = self.settings.landing_dir
+        return [b for d in self.project.ingested() for b in pending(d, landing, self.warehouse)]
+
+    def required_checks(self) -> dict[str, set[str]]:
+        """Return, for each published dataset, the checks that must have passed on its content."""
+        required = {}
+        for dataset in self.project.published():
+            suite = self.suites.get(dataset.address)
+            checks = {test.name: test.severity for test in dataset.tests}
+            checks |= {e.name: e.severity for e in (suite.expectations if suite else ())}
+            required[dataset.address] = {
+                name for name, severity in checks.items() if severity is Severity.CRITICAL
+            }
+        return required
+
+
+@cache
+def open_platform(root: Path) -> Platform:
+    """Read the platform at `root`, parsing its dbt project if that has changed."""
+    settings = load_settings(root)
+    export(settings)
+    project = load_project(settings, refresh_manifest(settings))
+    warehouse = Warehouse(
+        settings.warehouse,
+        WarehouseLock(settings.lock, wait=settings.warehouse_wait),
+        memory_limit=settings.memory_limit,
+    )
+    return Platform(
+        settings=settings,
+        project=project,
+        suites=load_suites(project),
+        warehouse=warehouse,
+        ledger=Ledger(settings.ledger),
+        releases=Releases(settings),
+    )
+
+
+def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ()) -> dg.Definitions:
+    """Return everything the platform at `root` does; `assets` are those that Python makes."""
+    platform = open_platform(root.resolve())
+    partitions = landing_days(platform)
+    return dg.Definitions(
+        assets=[
+            *_ingestion(platform, partitions),
+            *_transformation(platform, partitions, assets),
+            *_python(platform, assets),
+            _publication(platform),
+        ],
+        asset_checks=_gates(platform),
+        jobs=[dg.define_asset_job(BUILD_JOB, selection=dg.AssetSelection.all())],
+        resources={"warehouse": _held_warehouse(platform.warehouse)},
+        # DuckDB has one writing process, so a run is one process; dbt has its threads inside it.
+        executor=dg.in_process_executor,
+    )
+
+
+def landing_days(platform: Platform) -> dg.DailyPartitionsDefinition:
+    """Return the days of the daily sources, from the first that landed to today."""
+    landing = platform.settings.landing_dir
+    days = [day for d in platform.project.ingested() for day in landed_files(d, landing)[0] if day]
+    first: date = min(days, default=datetime.now(UTC).date())
+    # A partition is the day a batch landed: today's may be here before the day is over.
+    return dg.DailyPartitionsDefinition(start_date=str(first), end_offset=1)
+
+
+def _ingestion(
+    platform: Platform, partitions: dg.DailyPartitionsDefinition
+) -> list[dg.AssetsDefinition]:
+    suites, project = platform.suites, platform.project
+
+    def specs(dataset: Dataset) -> Sequence[dg.AssetCheckSpec]:
+        suite = suites.get(dataset.address)
+        return check_specs(suite, dg.AssetKey(dataset.key)) if suite else ()
+
+    loader = Loader(
+        platform.warehouse,
+        platform.ledger,
+        platform.settings.home / "quarantine",
+        batch_gate(platform.warehouse, suites),
+    )
+    return ingested_assets(
+        project, platform.warehouse, loader, Preflight(specs, as_check_result), partitions
+    )
+
+
+def _transformation(
+    platform: Platform,
+    partitions: dg.DailyPartitionsDefinition,
+    python: Sequence[dg.AssetsDefinition],
+) -> list[dg.AssetsDefinition]:
+    work = Transformation(platform.project, platform.warehouse, platform.ledger, platform.as_of)
+    return transformed_assets(work, partitions, python)
+
+
+def _python(
+    platform: Platform, assets: Sequence[dg.AssetsDefinition]
+) -> Iterator[dg.AssetsDefinition]:
+    """Yield the assets that Python makes, with what their dbt source entries say about them."""
+    datasets = {d.key: d for d in platform.project.datasets.values() if d.kind is Kind.PYTHON}
+
+    def described(spec: dg.AssetSpec) -> dg.AssetSpec:
+        dataset = datasets.get(tuple(spec.key.path))
+        if dataset is None:
+            raise AssetOpsError(
+                f"The asset {spec.key.to_user_string()} has no dbt source entry. Add one with "
+                f"meta.dagster.asset_key: {spec.key.path}, so that dbt and consumers can read it."
+            )
+        return spec.replace_attributes(
+            description=dataset.description,
+            group_name=dataset.key[0],
+            owners=list(dataset.contract.owners),
+        )
+
+    yield from dg.map_asset_specs(described, assets)
+
+
+def _gates(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
+    return gate_checks(
+        platform.project,
+        platform.warehouse,
+        platform.ledger,
+        platform.suites,
+        _gate_facts(platform),
+    )
+
+
+def _gate_facts(platform: Platform) -> Callable[[], dict[str, object]]:
+    """Return what suites may ask for as `$PARAMETER`, known when the step runs."""
+    return lambda: {"as_of": platform.as_of()}
+
+
+def _publication(platform: Platform) -> dg.AssetsDefinition:
+    return published_assets(
+        platform.project,
+        platform.warehouse,
+        platform.ledger,
+        platform.releases,
+        platform.required_checks(),
+        data_as_of=platform.data_as_of,
+    )
+
+
+def _held_warehouse(warehouse: Warehouse) -> dg.ResourceDefinition:
+    """Return the warehouse as a resource that a run holds from its first step to its last."""
+
+    def hold(context: dg.InitResourceContext) -> Iterator[Warehouse]:
+        log = context.log
+        with warehouse.hold(f"run {context.run_id}", say=log.warning if log else print):
+            yield warehouse
+
+    return dg.ResourceDefinition(hold)

@@ -1,0 +1,75 @@
+"""`assetops build`: the pipeline, once, here."""
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from assetops.cli import enter_platform
+from assetops.cli.progress import AssetRow, Progress
+
+if TYPE_CHECKING:
+    from assetops.cli.running import Outcome
+
+
+@click.command("build")
+@click.option("--select", help="Which assets: marts/customers, +marts/orders, group:marts.")
+@click.option("--partition", help="Rebuild a landing day, or FROM..TO; by default all that is new.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+def command(select: str | None, partition: str | None, as_json: bool) -> None:
+    """Bring in what has landed, build, check and publish."""
+    started = time.monotonic()
+    console = Console(stderr=as_json, highlight=False)
+    with console.status("reading the project"):
+        from assetops.cli.running import load_definitions, run_build
+
+        platform = enter_platform()
+        definitions = load_definitions(platform.settings.root)
+    progress = Progress(console)
+    outcome = run_build(platform, definitions, progress, select=select, partition=partition)
+    outcome.seconds = time.monotonic() - started
+    if as_json:
+        click.echo(json.dumps(outcome.as_json(), default=str))
+    else:
+        _summary(console, outcome)
+    if outcome.exit_code:
+        raise SystemExit(outcome.exit_code)
+
+
+def _summary(console: Console, outcome: "Outcome") -> None:
+    console.print(_table(outcome.assets))
+    for failure in outcome.failures:
+        console.print()
+        console.print(f"{failure.step} failed:", style="bold red")
+        console.print(failure.reason, style="red", markup=False)
+    console.print()
+    console.print(outcome.verdict(), style="green" if outcome.exit_code == 0 else "red")
+    console.print(f"[dim]{outcome.next_step()}[/dim]")
+
+
+def _table(assets: list[AssetRow]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("Asset", "Rows", "Batches", "Checks", "Time"):
+        table.add_column(
+            name, justify="left" if name == "Asset" else "right", no_wrap=name == "Asset"
+        )
+    for row in assets:
+        table.add_row(
+            row.address + (" (unchanged)" if row.confirmed else ""),
+            f"{row.rows:,}" if row.rows is not None else "",
+            str(row.batches or ""),
+            _checks(row),
+            f"{row.seconds:.1f} s" if row.seconds is not None else "",
+            style="red" if row.failed else None,
+        )
+    return table
+
+
+def _checks(row: AssetRow) -> str:
+    words = [f"{row.passed} passed"] if row.passed else []
+    words += [f"[yellow]{row.warned} warned[/yellow]"] if row.warned else []
+    words += [f"[red]{row.failed} failed[/red]"] if row.failed else []
+    return ", ".join(words)

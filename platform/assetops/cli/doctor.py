@@ -1,0 +1,172 @@
+"""`assetops doctor`: what is wrong with this installation, and the mend."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from assetops.errors import AssetOpsError
+from assetops.settings import Settings, dagster_home, load_settings
+
+FREE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `mend` is empty where all is well."""
+
+    what: str
+    found: str
+    mend: str = ""
+
+
+@click.command("doctor")
+def command() -> None:
+    """Look at everything that a build relies on, and say how to mend what is wrong."""
+    console = Console(highlight=False)
+    ill = 0
+    for finding in examine(Path.cwd()):
+        mark = "[red]✗[/red]" if finding.mend else "[green]✓[/green]"
+        console.print(f"{mark} [bold]{finding.what}[/bold]  {finding.found}")
+        if finding.mend:
+            ill += 1
+            console.print(f"    {finding.mend}", style="yellow", markup=False)
+    console.print("All is well." if not ill else f"{ill} to mend.", style="red" if ill else "green")
+    raise SystemExit(2 if ill else 0)
+
+
+def examine(start: Path) -> Iterator[Finding]:
+    """Yield what each part of the installation looks like, from Python up to the published file."""
+    from assetops.project import find_root
+
+    yield _python()
+    yield _family()
+    try:
+        settings = load_settings(find_root(start))
+    except AssetOpsError as error:
+        yield Finding("settings", "cannot be read", str(error))
+        return
+    yield Finding("settings", f"environment {settings.env}, root {settings.root}")
+    yield _disk(settings)
+    for what, look in _LOOKS.items():
+        try:
+            yield look(settings)
+        except AssetOpsError as error:
+            yield Finding(what, "does not work", str(error))
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    fits = (3, 11) <= sys.version_info < (3, 14)
+    return Finding("python", found, "" if fits else "Use Python 3.11 to 3.13: make setup")
+
+
+def _family() -> Finding:
+    wanted = {"dagster": "1.13.27", "dagster-webserver": "1.13.27", "dagster-dbt": "0.29.27"}
+    try:
+        found = {name: version(name) for name in wanted}
+    except PackageNotFoundError as error:
+        return Finding("dagster", f"{error.name} is not installed", "make setup")
+    mend = "" if found == wanted else "Dagster's packages must move together: make setup"
+    return Finding("dagster", ", ".join(f"{k} {v}" for k, v in found.items()), mend)
+
+
+def _disk(settings: Settings) -> Finding:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.home).free
+    mend = "" if free > FREE_BYTES else "Free some: a build needs room for a copy of each mart."
+    return Finding("disk", f"{free / (1 << 30):.1f} GiB free in {settings.home}", mend)
+
+
+def _instance(settings: Settings) -> Finding:
+    from dagster import DagsterInstance
+
+    home = dagster_home(settings)
+    try:
+        with DagsterInstance.from_config(str(home)) as instance:
+            runs = instance.get_runs_count()
+    except Exception as error:
+        # Whatever Dagster finds wrong with its configuration or its storage is the finding.
+        raise AssetOpsError(f"{home / 'dagster.yaml'}: {error}") from None
+    return Finding("dagster instance", f"{runs} runs recorded, {home / 'dagster.yaml'}")
+
+
+def _project(settings: Settings) -> Finding:
+    from assetops.build import open_platform
+
+    project = open_platform(settings.root).project
+    found = f"{len(project.datasets)} datasets, {len(project.published())} published"
+    return Finding("dbt project and contracts", found)
+
+
+def _suites(settings: Settings) -> Finding:
+    from assetops.build import open_platform
+
+    platform = open_platform(settings.root)
+    expectations = sum(len(suite.expectations) for suite in platform.suites.values())
+    unguarded = [
+        d.address
+        for d in (*platform.project.ingested(), *platform.project.published())
+        if d.address not in platform.suites
+    ]
+    found = f"{len(platform.suites)} suites, {expectations} expectations"
+    return Finding(
+        "expectations", found + (f"; none for {', '.join(unguarded)}" if unguarded else "")
+    )
+
+
+def _landing(settings: Settings) -> Finding:
+    from assetops.build import open_platform
+    from assetops.ingest.landing import landed_files
+
+    sources = open_platform(settings.root).project.ingested()
+    landed = [landed_files(source, settings.landing_dir) for source in sources]
+    faults = [fault for _, found in landed for fault in found]
+    files = sum(len(found) for found, _ in landed)
+    mend = "\n    ".join(faults)
+    if not files:
+        mend = f"Nothing has landed: retail simulate --out {settings.landing_dir / 'retail'}"
+    return Finding("landing", f"{files} files in {settings.landing_dir}", mend)
+
+
+def _warehouse(settings: Settings) -> Finding:
+    from assetops.build import open_platform
+    from assetops.errors import WarehouseBusy
+
+    warehouse = open_platform(settings.root).warehouse
+    if not warehouse.path.exists():
+        return Finding("warehouse", "not built yet: assetops build")
+    warehouse.lock.wait = 0
+    try:
+        with warehouse.connect():
+            return Finding("warehouse", f"free, {warehouse.path}")
+    except WarehouseBusy as busy:
+        # A run that works is no fault, and says itself who it is.
+        return Finding("warehouse", f"in use: {busy}")
+
+
+def _published(settings: Settings) -> Finding:
+    from assetops.build import open_platform
+
+    releases = open_platform(settings.root).releases
+    mended = releases.heal()
+    current = releases.current()
+    if current is None:
+        return Finding("published", "nothing yet: assetops build")
+    found = f"release {current.id}" + (", pinned" if releases.pinned else "")
+    return Finding("published", "; ".join([found, *mended]))
+
+
+_LOOKS: dict[str, Callable[[Settings], Finding]] = {
+    "dagster instance": _instance,
+    "dbt project and contracts": _project,
+    "expectations": _suites,
+    "landing": _landing,
+    "warehouse": _warehouse,
+    "published": _published,
+}

@@ -1,0 +1,130 @@
+"""What `show` knows about a dataset, gathered without waiting for a run that has the warehouse."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from assetops.build import Platform
+from assetops.errors import WarehouseBusy
+from assetops.ingest.load import CONTRACT_CHECK
+from assetops.model import Dataset, Release, timedelta_of
+from assetops.warehouse import journal
+from assetops.warehouse.duckdb import columns_of, table_sizes
+
+
+def facts_of(platform: Platform, dataset: Dataset) -> dict[str, Any]:
+    """Return everything that is known about a dataset."""
+    project = platform.project
+    suite = platform.suites.get(dataset.address)
+    data, types = _warehouse_facts(platform, dataset)
+    release = platform.releases.current()
+    if dataset.contract.publish:
+        data |= _published_facts(dataset, release)
+    return {
+        "asset": dataset.address,
+        "kind": dataset.kind.value,
+        "description": dataset.description,
+        "owners": list(dataset.contract.owners),
+        "file": dataset.file,
+        "suite": str(suite.path.relative_to(project.settings.root)) if suite else None,
+        "table": str(dataset.relation),
+        "partitioned": bool(
+            dataset.contract.partition
+            or (dataset.contract.ingest and dataset.contract.ingest.partition)
+        ),
+        "contract": dataset.contract.model_dump(mode="json", exclude_none=True),
+        "data": data,
+        "types": types,
+        "columns": [column.model_dump() for column in dataset.columns],
+        "upstream": sorted(
+            project.datasets[p].address for p in dataset.parents if p in project.datasets
+        ),
+        "downstream": sorted(_downstream(platform, dataset)),
+        "checks": _checks(platform, dataset),
+        "rejections": platform.ledger.rejections(dataset.address, limit=5),
+    }
+
+
+def _downstream(platform: Platform, dataset: Dataset) -> list[str]:
+    names = [
+        other.address
+        for other in platform.project.datasets.values()
+        if dataset.unique_id in other.parents
+    ]
+    if dataset.contract.publish:
+        names.append("/".join(dataset.published_key))
+    for exposure in platform.project.manifest.get("exposures", {}).values():
+        if dataset.unique_id in exposure["depends_on"]["nodes"]:
+            names.append(f"{exposure['label'] or exposure['name']} ({exposure['type']})")
+    return names
+
+
+def _warehouse_facts(platform: Platform, dataset: Dataset) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what the private warehouse holds of it, or who keeps us from looking."""
+    if not platform.settings.warehouse.exists():
+        return {"rows": "not built yet: assetops build"}, {}
+    patient, platform.warehouse.lock.wait = platform.warehouse.lock.wait, 0
+    try:
+        with platform.warehouse.connect() as connection:
+            columns = columns_of(connection, dataset.relation)
+            sizes = table_sizes(connection)
+            loads = journal.standing_loads(connection, dataset.address)
+    except WarehouseBusy as busy:
+        return {"rows": f"unknown now: {busy}"}, {}
+    finally:
+        platform.warehouse.lock.wait = patient
+    if not columns:
+        return {"rows": "not built yet: assetops build"}, {}
+    facts: dict[str, Any] = {}
+    if (rows := sizes.get(str(dataset.relation))) is not None:
+        facts["rows"] = f"{rows:,}"
+    if loads:
+        newest = max(loads.values(), key=lambda load: load.load_id)
+        facts["newest load"] = f"{newest.file}, {newest.rows:,} rows, in run {newest.run_id[:8]}"
+    days = sorted(day for day in loads if day)
+    if days:
+        expected = (days[-1] - days[0]).days + 1
+        gaps = f", {expected - len(days)} days sent nothing" if expected > len(days) else ""
+        facts["partitions"] = f"{len(days)} days, {days[0]} to {days[-1]}{gaps}"
+    return facts, dict(columns)
+
+
+def _published_facts(dataset: Dataset, release: Release | None) -> dict[str, Any]:
+    table = release.tables.get(dataset.key[-1]) if release else None
+    if release is None or table is None:
+        return {"published": "never"}
+    facts: dict[str, Any] = {"published": f"{table.rows:,} rows in release {release.id}"}
+    if table.data_as_of:
+        age = datetime.now(UTC).replace(tzinfo=None) - table.data_as_of
+        facts["data as of"] = f"{table.data_as_of:%Y-%m-%d %H:%M} UTC"
+        if promise := dataset.contract.fresh_within:
+            limit = timedelta_of(promise)
+            facts["freshness"] = (
+                f"kept: promised within {promise}"
+                if age <= limit
+                else f"late: promised within {promise}, is {age.total_seconds() / 3600:.0f}h old"
+            )
+    return facts
+
+
+def _checks(platform: Platform, dataset: Dataset) -> list[dict[str, Any]]:
+    """Return every check there is, with its latest verdict if it ever ran."""
+    known = {t.name: (t.severity.value, t.description) for t in dataset.tests}
+    if dataset.contract.ingest:
+        known[CONTRACT_CHECK] = ("critical", "The file keeps its contract: columns, types, keys.")
+    if suite := platform.suites.get(dataset.address):
+        known |= {e.name: (e.severity.value, e.description) for e in suite.expectations}
+    latest = {v.check: (v, at) for v, at, _ in platform.ledger.latest_results(dataset.address)}
+    checks = []
+    for name, (severity, description) in known.items():
+        verdict, at = latest.get(name, (None, None))
+        checks.append(
+            {
+                "name": name,
+                "severity": severity,
+                "status": verdict.status.value if verdict else "never ran",
+                "found": verdict.sentence() if verdict else None,
+                "at": at,
+                "description": description,
+            }
+        )
+    return checks

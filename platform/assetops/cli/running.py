@@ -1,0 +1,260 @@
+"""One run in this process, recorded in the Dagster instance like any other."""
+
+import importlib
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+import yaml
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+from assetops.build import BUILD_JOB, Platform
+from assetops.cli.progress import AssetRow, Failure, Progress
+from assetops.errors import AssetOpsError, ConfigError
+from assetops.ingest.assets import ONLY_PENDING
+from assetops.ingest.landing import landed_files
+from assetops.settings import dagster_home
+from assetops.warehouse.duckdb import table_sizes
+
+FROM_TAG, TO_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+@dataclass
+class Outcome:
+    """What became of a run."""
+
+    run_id: str
+    success: bool
+    assets: list[AssetRow]
+    failures: list[Failure]
+    publication: str
+    seconds: float = 0.0
+    checks_only: bool = field(default=False)
+
+    @property
+    def exit_code(self) -> int:
+        """0 good, 1 the data is bad, 2 it could not be done; 2 outranks 1."""
+        if self.success:
+            return 0
+        return max((failure.exit_code for failure in self.failures), default=2)
+
+    def verdict(self) -> str:
+        """Say in one line how it ended."""
+        if self.exit_code == 0:
+            done = "All checks passed" if self.checks_only else self.publication
+            return f"{done} in {self.seconds:.1f} s."
+        kept = "" if self.checks_only else " Nothing was published: consumers see what they saw."
+        if self.exit_code == 1:
+            return f"The data is bad.{kept}"
+        return f"It could not be done.{kept}"
+
+    def next_step(self) -> str:
+        """Say what a person would do next."""
+        if self.exit_code == 0:
+            return "Next: assetops show marts/customers, or assetops up to look around."
+        return f"Mend what is named above and run the command again. Run {self.run_id}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the outcome for a program."""
+        return {
+            "run_id": self.run_id,
+            "exit_code": self.exit_code,
+            "seconds": round(self.seconds, 3),
+            "publication": self.publication,
+            "assets": [vars(row) for row in self.assets],
+            "failures": [vars(failure) for failure in self.failures],
+        }
+
+
+def load_definitions(root: Path) -> dg.Definitions:
+    """Return the definitions of the code location that workspace.yaml names."""
+    try:
+        workspace = yaml.safe_load((root / "workspace.yaml").read_text())
+        module = workspace["load_from"][0]["python_module"]
+        name, attribute = module["module_name"], module.get("attribute", "defs")
+    except (OSError, yaml.YAMLError, KeyError, IndexError, TypeError) as error:
+        raise ConfigError(
+            f"{root / 'workspace.yaml'} names no code location: {error!r}. "
+            "Expected load_from: [python_module: {module_name: …, working_directory: …}]."
+        ) from None
+    folder = str(root / module.get("working_directory", "."))
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    definitions: dg.Definitions = getattr(importlib.import_module(name), attribute)
+    return definitions
+
+
+def run_build(
+    platform: Platform,
+    definitions: dg.Definitions,
+    progress: Progress,
+    *,
+    select: str | None = None,
+    partition: str | None = None,
+) -> Outcome:
+    """Run the build job on the selected assets and partitions."""
+    job = definitions.resolve_job_def(BUILD_JOB)
+    keys = _selected(definitions, select) if select else None
+    tags = _partition_tags(platform, partition)
+    return _run(platform, progress, job, tags, asset_selection=keys)
+
+
+def run_checks(
+    platform: Platform,
+    definitions: dg.Definitions,
+    progress: Progress,
+    addresses: Sequence[str],
+) -> Outcome:
+    """Run all checks of the assets, without building them."""
+    job = definitions.resolve_job_def(BUILD_JOB)
+    wanted = {dg.AssetKey(platform.project.dataset(address).key) for address in addresses}
+    checks = {k for k in job.asset_layer.asset_graph.asset_check_keys if k.asset_key in wanted}
+    if not checks:
+        raise ConfigError(
+            f"{', '.join(addresses)} has no checks. Add dbt tests beside the model, or a suite at "
+            f"gx/expectations/{addresses[0]}.json."
+        )
+    subset = job.get_subset(asset_selection=set(), asset_check_selection=checks)
+    outcome = _run(platform, progress, subset, _partition_tags(platform, None))
+    outcome.checks_only = True
+    return outcome
+
+
+def _run(
+    platform: Platform,
+    progress: Progress,
+    job: dg.JobDefinition,
+    tags: dict[str, str],
+    asset_selection: Sequence[dg.AssetKey] | None = None,
+) -> Outcome:
+    run_id = str(uuid4())
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    with (
+        dg.DagsterInstance.from_config(str(dagster_home(platform.settings))) as instance,
+        platform.warehouse.hold(f"run {run_id}", say=progress.console.print),
+    ):
+        instance.add_event_listener(run_id, progress)
+        with _kept_open(instance, run_id), progress.shown():
+            result = job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                tags=tags,
+                # Events are shown as they come; Dagster's own log of them is in the UI.
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                asset_selection=asset_selection,
+                raise_on_error=False,
+            )
+        _add_sizes(platform, progress)
+    return Outcome(
+        run_id=run_id,
+        success=result.success,
+        assets=list(progress.assets.values()),
+        failures=progress.failures,
+        publication=_publication(platform, run_id),
+    )
+
+
+@contextmanager
+def _kept_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Keep the SQLite files of a run's events open while it lasts.
+
+    Dagster connects for each event, and SQLite writes a checkpoint whenever a file's last
+    connection closes: that is most of the time that an event takes.
+    """
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqliteEventLogStorage):
+        yield
+        return
+    with storage.run_connection(run_id) as run, storage.index_connection() as index:
+        for connection in (run, index):
+            connection.exec_driver_sql("select count(*) from sqlite_master").all()
+        yield
+
+
+def _selected(definitions: dg.Definitions, select: str) -> list[dg.AssetKey]:
+    graph = definitions.resolve_asset_graph()
+    quoted = select
+    core = select.strip("+")
+    if "/" in core and not any(mark in core for mark in ":\"' ()*"):
+        quoted = select.replace(core, f'key:"{core}"')
+    try:
+        keys = dg.AssetSelection.from_string(quoted).resolve(graph)
+    except Exception as error:
+        raise AssetOpsError(f"--select {select}: {error}") from None
+    if not keys:
+        from assetops.errors import did_you_mean
+
+        known = [key.to_user_string() for key in graph.get_all_asset_keys()]
+        raise AssetOpsError(f"--select {select} selects no asset.{did_you_mean(core, known)}")
+    return sorted(keys)
+
+
+def _partition_tags(platform: Platform, partition: str | None) -> dict[str, str]:
+    """Return the tags of the run's partitions: those asked for, or the newest that is to come in.
+
+    A run that brings in all that is new says itself which partitions it has brought; to announce
+    the whole range would also announce its gaps.
+    """
+    landing = platform.settings.landing_dir
+    sources = platform.project.ingested()
+    landed = sorted({day for d in sources for day in landed_files(d, landing)[0] if day})
+    if not landed:
+        raise AssetOpsError(
+            f"Nothing has landed in {landing}. For the example: retail simulate --out "
+            f"{landing / 'retail'}"
+        )
+    if partition is None:
+        new = sorted({batch.partition for batch in platform.pending() if batch.partition})
+        newest = str(new[-1] if new else landed[-1])
+        return {FROM_TAG: newest, TO_TAG: newest, ONLY_PENDING: "true"}
+    first, last = _days(partition)
+    if not any(first <= day <= last for day in landed):
+        raise AssetOpsError(
+            f"--partition {partition}: no file has landed there; landed are days from {landed[0]} "
+            f"to {landed[-1]}."
+        )
+    return {FROM_TAG: str(max(first, landed[0])), TO_TAG: str(min(last, landed[-1]))}
+
+
+def _days(partition: str) -> tuple[date, date]:
+    first, _, last = partition.partition("..")
+    try:
+        days = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        raise AssetOpsError(
+            f"--partition {partition}: expected a day such as 2026-01-31, or two as FROM..TO."
+        ) from None
+    if days[0] > days[1]:
+        raise AssetOpsError(f"--partition {partition}: it ends before it begins.")
+    return days
+
+
+def _add_sizes(platform: Platform, progress: Progress) -> None:
+    """Give the tables that dbt built their row counts, from the catalog."""
+    with platform.warehouse.connect() as connection:
+        sizes = table_sizes(connection)
+    for row in progress.assets.values():
+        dataset = platform.project.by_address.get(row.address)
+        if dataset and row.rows is None:
+            row.rows = sizes.get(str(dataset.relation))
+
+
+def _publication(platform: Platform, run_id: str) -> str:
+    """Say what the run did to what consumers see."""
+    for event in platform.ledger.publications(limit=5):
+        if event["run_id"] == run_id:
+            release = event["release"]
+            return {
+                "published": f"Release {release} is published",
+                "confirmed": f"Nothing changed: release {release} is confirmed",
+                "held": f"Verified, and held back: release {release} is pinned "
+                "(assetops rollback --unpin lifts it)",
+            }.get(event["event"], f"Release {release} {event['event']}")
+    return "Built, with nothing to publish"

@@ -1,0 +1,139 @@
+"""`assetops show`: everything about one dataset, on one page."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from assetops.cli import enter_platform
+
+if TYPE_CHECKING:
+    from assetops.model import Dataset
+
+
+@click.command("show")
+@click.argument("asset")
+@click.option("--json", "as_json", is_flag=True, help="Print the same facts as JSON.")
+def command(asset: str, as_json: bool) -> None:
+    """Show ASSET (such as marts/customers): what it is, promises, holds and how it is checked."""
+    from assetops.cli.facts import facts_of
+
+    platform = enter_platform()
+    dataset = platform.project.dataset(asset)
+    facts = facts_of(platform, dataset)
+    if as_json:
+        click.echo(json.dumps(facts, default=str, indent=2))
+        return
+    Console(highlight=False).print(Group(*_page(dataset, facts)))
+
+
+def _page(dataset: "Dataset", facts: dict[str, Any]) -> Iterator[RenderableType]:
+    yield Text.assemble((dataset.address, "bold"), (f"  {dataset.kind}", "dim"))
+    yield Text(
+        dataset.description or "It has no description.",
+        "default" if dataset.description else "yellow",
+    )
+    yield Text()
+    yield _promises(dataset, facts)
+    yield from _section("Data", _data(facts))
+    yield from _section("Comes from", _names(facts["upstream"]))
+    yield from _section("Feeds", _names(facts["downstream"]))
+    yield from _section("Columns", _columns(dataset, facts))
+    yield from _section("Checks", _checks(facts))
+    yield from _section("Held back", _rejections(facts))
+    for usage in dataset.contract.usage:
+        yield from _section(usage.question, Syntax(usage.sql.strip(), "sql", theme="ansi_dark"))
+
+
+def _section(title: str, body: RenderableType | None) -> Iterator[RenderableType]:
+    if body is not None:
+        yield Text()
+        yield Text(title, "bold cyan")
+        yield Padding(body, (0, 0, 0, 2))
+
+
+def _promises(dataset: "Dataset", facts: dict[str, Any]) -> Table:
+    contract = dataset.contract
+    lands, ready = contract.ingest, contract.ready_by
+    rows = {
+        "owners": ", ".join(contract.owners) or "nobody",
+        "table": facts["table"],
+        "defined in": f"dbt_project/{dataset.file}",
+        "suite": facts["suite"] or "none",
+        "landing file": f"landing/{dataset.key[0]}/{lands.path}" if lands else "",
+        "partitions": "daily, by landing day" if facts["partitioned"] else "",
+        "fresh within": contract.fresh_within or "",
+        "ready by": f"{ready.at} {ready.timezone}" if ready else "",
+    }
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
+        if value:
+            table.add_row(Text(name, "dim"), value)
+    return table
+
+
+def _data(facts: dict[str, Any]) -> Table | None:
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts["data"].items():
+        style = "yellow" if name == "freshness" and "late" in str(value) else ""
+        table.add_row(Text(name, "dim"), Text(str(value), style))
+    return table if facts["data"] else None
+
+
+def _names(names: list[str]) -> Text | None:
+    return Text(", ".join(names)) if names else None
+
+
+def _columns(dataset: "Dataset", facts: dict[str, Any]) -> Table | None:
+    if not dataset.columns:
+        return None
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("name", "type", "description"):
+        table.add_column(name, no_wrap=name != "description")
+    for column in dataset.columns:
+        note = Text(column.description)
+        if column.pii:
+            note.append(f"  PII: {column.pii}", "magenta")
+        table.add_row(column.name, column.data_type or facts["types"].get(column.name, ""), note)
+    return table
+
+
+def _checks(facts: dict[str, Any]) -> Table | None:
+    if not facts["checks"]:
+        return None
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("check", overflow="fold")
+    table.add_column("severity")
+    table.add_column("last result", no_wrap=True)
+    table.add_column("why")
+    styles = {"passed": "green", "failed": "red", "errored": "yellow", "never ran": "dim"}
+    for check in facts["checks"]:
+        when = f" {ago(check['at'])}" if check["at"] else ""
+        result = Text(check["status"], styles[check["status"]]).append(when, "dim")
+        table.add_row(check["name"], check["severity"], result, check["description"])
+    return table
+
+
+def _rejections(facts: dict[str, Any]) -> Table | None:
+    if not facts["rejections"]:
+        return None
+    table = Table.grid(padding=(0, 2))
+    for row in facts["rejections"]:
+        table.add_row(Text(ago(row["at"]), "dim"), row["file"], "\n".join(row["reasons"]))
+    return table
+
+
+def ago(moment: datetime) -> str:
+    """Say how long ago a UTC moment was, in its largest unit."""
+    seconds = int((datetime.now(UTC).replace(tzinfo=None) - moment).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return "just now"

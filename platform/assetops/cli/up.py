@@ -1,0 +1,102 @@
+"""`assetops up`: the UI and the daemon, started together and stopped together."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from assetops.cli import enter_platform
+from assetops.errors import AssetOpsError
+from assetops.settings import Settings, child_environment, dagster_home
+
+GRACE_SECONDS = 15
+
+
+@click.command("up")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
+@click.option("--port", default=3000, show_default=True, help="Where the UI listens.")
+def command(host: str, port: int) -> None:
+    """Start the Dagster UI and its daemon; Ctrl-C stops both."""
+    settings = enter_platform().settings
+    _reject_taken(host, port)
+    click.echo(f"Dagster is at http://{host}:{port} in a few seconds. Ctrl-C stops it.")
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        click.echo("Whoever reaches that address can run everything: Dagster's UI has no login.")
+    code = supervise(
+        {
+            "UI": _dagster("dagster_webserver", "-h", host, "-p", str(port)),
+            "daemon": _dagster("dagster._daemon", "run"),
+        },
+        settings,
+    )
+    raise SystemExit(code)
+
+
+def supervise(commands: dict[str, Sequence[str]], settings: Settings) -> int:
+    """Run processes until one ends or we are told to stop; return the exit code, 0 if told."""
+    environment = {**child_environment(settings), "DAGSTER_HOME": str(dagster_home(settings))}
+    # A session each, so that what they started can be ended with them.
+    children = {
+        name: subprocess.Popen(words, env=environment, cwd=settings.root, start_new_session=True)
+        for name, words in commands.items()
+    }
+    told: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        told.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    try:
+        while not told:
+            for name, child in children.items():
+                if child.poll() is not None:
+                    click.echo(f"The {name} ended with exit code {child.returncode}.", err=True)
+                    return 2
+            time.sleep(0.2)
+        return 0
+    finally:
+        _end(list(children.values()))
+
+
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 5)):
+        for child in children:
+            # The group outlives its leader while anything in it lives.
+            try:
+                os.killpg(child.pid, number)
+            except ProcessLookupError:
+                continue
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and any(_alive(child) for child in children):
+            time.sleep(0.1)
+
+
+def _alive(child: subprocess.Popen[bytes]) -> bool:
+    child.poll()
+    try:
+        os.killpg(child.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _dagster(module: str, *words: str) -> list[str]:
+    return [sys.executable, "-m", module, *words, "-w", "workspace.yaml"]
+
+
+def _reject_taken(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise AssetOpsError(
+                f"{host}:{port} cannot be used: {error.strerror}. Take another: --port {port + 1}"
+            ) from None

@@ -1,0 +1,1 @@
+"""dbt in the graph: its manifest as assets and checks, its runs inside the process."""

@@ -1,0 +1,104 @@
+"""The dbt graph as Dagster sees it: specs of assets and checks, cut where Python comes between."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
+
+from assetops.errors import ConfigError
+from assetops.model import Kind
+from assetops.project import Project
+
+_BUILT = (Kind.MODEL, Kind.SNAPSHOT, Kind.SEED)
+
+
+class Translator(DagsterDbtTranslator):
+    """dagster-dbt's translation, with what the contract adds."""
+
+    def __init__(self, project: Project, partitions: dg.PartitionsDefinition[str] | None) -> None:
+        """Translate the project's nodes; those with a daily contract get the partitions."""
+        super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True))
+        self.datasets = project.datasets
+        self.partitions = partitions
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetSpec:
+        """Return the spec of a dbt node."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        dataset = self.datasets.get(unique_id)
+        if dataset is None or dataset.kind is Kind.SOURCE:
+            return spec
+        return spec.replace_attributes(
+            description=dataset.description,
+            group_name=dataset.key[0] if len(dataset.key) > 1 else spec.group_name,
+            owners=list(dataset.contract.owners),
+            partitions_def=self.partitions if dataset.contract.partition else None,
+        )
+
+
+@dataclass
+class Stage:
+    """What one op builds and tests: all of dbt that no Python asset comes between."""
+
+    assets: list[dg.AssetSpec] = field(default_factory=list)
+    checks: list[dg.AssetCheckSpec] = field(default_factory=list)
+
+
+def stages_of(
+    project: Project, translator: Translator, python: Sequence[dg.AssetsDefinition]
+) -> list[Stage]:
+    """Return the dbt graph cut into as few stages as the Python assets inside it allow.
+
+    Dagster would cut it too, but by the depth of the graph and so into more pieces.
+    """
+    specs = {
+        dataset.unique_id: translator.get_asset_spec(project.manifest, dataset.unique_id, None)
+        for dataset in project.datasets.values()
+        if dataset.kind in _BUILT and not _is_ephemeral(project, dataset.unique_id)
+    }
+    depth = _depths(specs.values(), python)
+    stages: dict[int, Stage] = {}
+    for spec in specs.values():
+        stages.setdefault(depth[spec.key], Stage()).assets.append(spec)
+    for unique_id, node in project.manifest["nodes"].items():
+        if node["resource_type"] == "test":
+            parents = [specs[p] for p in node["depends_on"]["nodes"] if p in specs]
+            checks = (
+                translator.get_asset_check_spec(parent, project.manifest, unique_id, None)
+                for parent in parents
+            )
+            if check := next(filter(None, checks), None):
+                # A test that looks at several models can run once the last of them is built.
+                stages[max(depth[parent.key] for parent in parents)].checks.append(check)
+    return [stages[number] for number in sorted(stages)]
+
+
+def _depths(
+    specs: Iterable[dg.AssetSpec], python: Sequence[dg.AssetsDefinition]
+) -> Mapping[dg.AssetKey, int]:
+    """Return how many Python assets stand in line before each dbt asset."""
+    dbt = {spec.key: [dep.asset_key for dep in spec.deps] for spec in specs}
+    others = {key: asset.asset_deps[key] for asset in python for key in asset.keys}
+
+    @cache
+    def depth(key: dg.AssetKey) -> int:
+        before = max((depth(parent) for parent in dbt.get(key, others.get(key, ()))), default=0)
+        return before + (key in others)
+
+    try:
+        return {key: depth(key) for key in dbt}
+    except RecursionError:
+        names = ", ".join(key.to_user_string() for key in others)
+        raise ConfigError(
+            f"The Python assets {names} and the dbt models depend on each other in a circle. "
+            "Remove a dep from the asset, or a source() from a model."
+        ) from None
+
+
+def _is_ephemeral(project: Project, unique_id: str) -> bool:
+    node = project.manifest["nodes"][unique_id]
+    return bool(node.get("config", {}).get("materialized") == "ephemeral")

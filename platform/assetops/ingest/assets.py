@@ -1,0 +1,198 @@
+"""Sources as assets: each brings its landed batches into raw, through its own pre-flight."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.definitions.source_asset import (
+    SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as NO_EVENT,
+)
+
+from assetops.ingest.landing import batch_of, landed_files
+from assetops.ingest.load import CONTRACT_CHECK, Loader, Outcome
+from assetops.model import Batch, Dataset, Status, Verdict
+from assetops.project import Project
+from assetops.warehouse import Warehouse, journal
+
+# A run with this tag loads only what is not in yet; any other rebuilds its partitions.
+ONLY_PENDING = "assetops/only_pending"
+
+CheckSpecs = Callable[[Dataset], Sequence[dg.AssetCheckSpec]]
+CheckResult = Callable[[Verdict, dg.AssetKey], dg.AssetCheckResult | None]
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What quality offers to ingestion: a source's checks, and a verdict as a check result."""
+
+    specs: CheckSpecs
+    result: CheckResult
+
+
+def ingested_assets(
+    project: Project,
+    warehouse: Warehouse,
+    loader: Loader,
+    preflight: Preflight,
+    partitions: dg.PartitionsDefinition | None,
+) -> list[dg.AssetsDefinition]:
+    """Return one asset for each source that landing files feed."""
+    return [
+        _ingested_asset(
+            dataset, project.settings.landing_dir, warehouse, loader, preflight, partitions
+        )
+        for dataset in project.ingested()
+    ]
+
+
+def pending(dataset: Dataset, landing: Path, warehouse: Warehouse) -> list[Batch]:
+    """Return the source's landed batches whose content does not stand in raw."""
+    files, _ = landed_files(dataset, landing)
+    with warehouse.connect() as connection:
+        standing = journal.standing_loads(connection, dataset.address)
+    batches = (batch_of(dataset, file, day) for day, file in files.items())
+    return [
+        batch
+        for batch in batches
+        if batch.partition not in standing
+        or standing[batch.partition].fingerprint != batch.fingerprint
+    ]
+
+
+def _ingested_asset(
+    dataset: Dataset,
+    landing: Path,
+    warehouse: Warehouse,
+    loader: Loader,
+    preflight: Preflight,
+    partitions: dg.PartitionsDefinition | None,
+) -> dg.AssetsDefinition:
+    key = dg.AssetKey(dataset.key)
+    ingest = dataset.contract.ingest
+    assert ingest is not None  # project.ingested() gives only these
+    spec = dg.AssetSpec(
+        key,
+        description=dataset.description,
+        group_name=dataset.key[0],
+        owners=list(dataset.contract.owners),
+        kinds={ingest.format.value, "duckdb"},
+        partitions_def=partitions if ingest.partition else None,
+        metadata={
+            "dagster/table_name": str(dataset.relation),
+            "dagster/column_schema": dg.TableSchema(
+                [
+                    dg.TableColumn(c.name, type=c.data_type or "", description=c.description)
+                    for c in dataset.columns
+                ]
+            ),
+        },
+        skippable=True,
+    )
+    contract = dg.AssetCheckSpec(
+        CONTRACT_CHECK,
+        asset=key,
+        blocking=True,
+        description="The file can be read, and has the columns, types and keys that the yml says.",
+    )
+
+    @dg.multi_asset(
+        name="ingest_" + "_".join(dataset.key),
+        specs=[spec],
+        check_specs=[contract, *preflight.specs(dataset)],
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        required_resource_keys={"warehouse"},
+        pool="warehouse",
+    )
+    def ingest_source(context: dg.AssetExecutionContext) -> Iterator[object]:
+        batches, faults = _batches_for(context, dataset, landing, warehouse)
+        outcomes = []
+        # Held open for all batches: DuckDB writes a checkpoint whenever its last connection closes.
+        with warehouse.connect():
+            for batch in batches:
+                outcome = loader.load(dataset, batch, run_id=context.run_id)
+                _report(context, key, outcome)
+                outcomes.append(outcome)
+        for verdict in _summaries(outcomes):
+            result = preflight.result(verdict, key)
+            if result is None:
+                context.log.error(verdict.sentence())
+            else:
+                yield result
+        _raise_for(outcomes, faults)
+        if dg.AssetKey(dataset.key) in context.selected_asset_keys:
+            yield dg.Output(None, output_name=key.to_python_identifier(), metadata={NO_EVENT: True})
+
+    return ingest_source
+
+
+def _batches_for(
+    context: dg.AssetExecutionContext, dataset: Dataset, landing: Path, warehouse: Warehouse
+) -> tuple[list[Batch], list[str]]:
+    """Return the batches that the run is to load, and the landing files that are none."""
+    files, faults = landed_files(dataset, landing)
+    waiting = pending(dataset, landing, warehouse)
+    if context.run.tags.get(ONLY_PENDING) or None in files:
+        return waiting, faults
+    keys = context.partition_keys if context.has_partition_key_range else [context.partition_key]
+    wanted = {date.fromisoformat(key) for key in keys}
+    return [batch_of(dataset, file, day) for day, file in files.items() if day in wanted], faults
+
+
+def _report(context: dg.AssetExecutionContext, key: dg.AssetKey, outcome: Outcome) -> None:
+    """Tell of one batch: a materialisation of its partition, or why there is none."""
+    batch = outcome.batch
+    if outcome.load_id is None:
+        for reason in outcome.reasons:
+            context.log.error(f"{batch}: {reason}")
+        if outcome.quarantined:
+            context.log.error(f"{batch}: held back in {outcome.quarantined}")
+        return
+    context.log_event(
+        dg.AssetMaterialization(
+            key,
+            partition=str(batch.partition) if batch.partition else None,
+            metadata={
+                "dagster/row_count": outcome.rows,
+                "file": batch.file.name,
+                "fingerprint": batch.fingerprint,
+                "load_id": outcome.load_id,
+                "as_of": dg.MetadataValue.text(f"{batch.as_of:%Y-%m-%d %H:%M}"),
+            },
+            tags={"dagster/data_version": batch.fingerprint[:16]},
+        )
+    )
+
+
+def _summaries(outcomes: Sequence[Outcome]) -> list[Verdict]:
+    """Return one verdict for each check: the first that did not pass, or the last that did."""
+    by_check: dict[str, list[tuple[Batch, Verdict]]] = {}
+    for outcome in outcomes:
+        for verdict in outcome.verdicts:
+            by_check.setdefault(verdict.check, []).append((outcome.batch, verdict))
+    summaries = []
+    for found in by_check.values():
+        bad = [(batch, v) for batch, v in found if v.status is not Status.PASSED]
+        batch, verdict = bad[0] if bad else found[-1]
+        note = f"{len(found) - len(bad)} of {len(found)} batches passed"
+        if bad:
+            note += f"; first not to: {batch}"
+        summaries.append(
+            verdict.model_copy(update={"description": f"{note}. {verdict.description}".strip()})
+        )
+    return summaries
+
+
+def _raise_for(outcomes: Sequence[Outcome], faults: Sequence[str]) -> None:
+    """Fail the step if a batch was held back; what could not be checked outranks what is bad."""
+    held = [outcome for outcome in outcomes if outcome.reasons]
+    reasons = [f"{o.batch} ({o.batch.file.name}): {r}" for o in held for r in o.reasons]
+    if held or faults:
+        errored = any(v.blocks and v.status is Status.ERRORED for o in held for v in o.verdicts)
+        raise dg.Failure(
+            description="\n".join([*faults, *reasons]),
+            metadata={"assetops/exit_code": 2 if errored else 1},
+            allow_retries=False,
+        )

@@ -1,0 +1,213 @@
+"""A landing file as a typed candidate table, or every way in which it breaks its contract."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from assetops.errors import ContractError, IngestError
+from assetops.model import Column, Dataset, Format, Relation, quote
+from assetops.warehouse import Connection, SqlError
+
+SHOWN = 5
+
+
+def make_candidate(connection: Connection, file: Path, dataset: Dataset) -> Relation:
+    """Read a landing file into `candidate.<source>__<table>`, typed by the contract.
+
+    Raises `IngestError` naming the file, the row or column, and the rule.
+    """
+    for column in dataset.columns:
+        if column.data_type is None:
+            raise ContractError(
+                f"dbt_project/{dataset.file}: {dataset.key[-1]}.{column.name} has no data_type, "
+                "which an ingested column needs."
+            )
+    candidate = Relation(schema_name="candidate", name="__".join(dataset.key))
+    # In memory: a candidate is thrown away, so nothing of it needs to reach the disk.
+    connection.execute("attach if not exists ':memory:' as candidate")
+    text = _read(connection, file, dataset)
+    _reject_wrong_types(connection, text, file, dataset.columns)
+    typed = ", ".join(
+        f"cast({quote(c.name)} as {c.data_type}) as {quote(c.name)}" for c in dataset.columns
+    )
+    connection.execute(
+        f"create or replace table {candidate.quoted} as select {typed}, _row from {text}"
+    )
+    connection.execute(f"drop table {text}")
+    _reject_bad_keys(connection, candidate, file, dataset)
+    return candidate
+
+
+def _read(connection: Connection, file: Path, dataset: Dataset) -> str:
+    """Read the file into a table of text columns and `_row`, and return the table's name."""
+    ingest = dataset.contract.ingest
+    assert ingest is not None  # callers pass ingested sources
+    if file.stat().st_size == 0:
+        raise IngestError(f"{file.name} is empty: expected at least one row. Send it again.")
+    read = {Format.CSV: _csv, Format.JSONL: _jsonl, Format.PARQUET: _parquet}[ingest.format]
+    table = "candidate." + quote("__".join(dataset.key) + "__text")
+    try:
+        query = read(connection, file, dataset.columns)
+        connection.execute(f"create or replace table {table} as {query}", [str(file)])
+    except SqlError as error:
+        raise IngestError(f"{file.name}: {_cause(error)}") from None
+    row = connection.execute(f"select count(*) from {table}").fetchone()
+    if row == (0,):
+        raise IngestError(f"{file.name} has no rows: expected at least one. Send it again.")
+    return table
+
+
+def _csv(connection: Connection, file: Path, columns: Sequence[Column]) -> str:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            header = next(csv.reader(opened, strict=True), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise IngestError(
+            f"{file.name}:1: cannot be read as UTF-8 CSV: {error}. Save it as UTF-8."
+        ) from None
+    _reject_other_columns(file, header, columns, where=":1")
+    names = ", ".join(f"{_literal(c.name)}: 'VARCHAR'" for c in columns)
+    return (
+        "select row_number() over () as _row, * from read_csv(?, header = true, "
+        f"auto_detect = false, columns = {{{names}}}, delim = ',', quote = '\"', escape = '\"', "
+        "strict_mode = true, null_padding = false, nullstr = '')"
+    )
+
+
+def _jsonl(connection: Connection, file: Path, columns: Sequence[Column]) -> str:
+    objects = "read_json_objects(?, format = 'newline_delimited')"
+    lines = connection.execute(
+        f"select min(n) filter (json_type(json) <> 'OBJECT') from "
+        f"(select row_number() over () as n, json from {objects})",
+        [str(file)],
+    ).fetchone()
+    if lines and lines[0]:
+        raise IngestError(f"{file.name}: row {lines[0]} is no JSON object.")
+    keys = connection.execute(
+        "select key, min(n) from (select row_number() over () as n, "
+        f"unnest(json_keys(json)) as key from {objects}) group by key order by min(n)",
+        [str(file)],
+    ).fetchall()
+    known = [c.name for c in columns]
+    for key, row in keys:
+        if key not in known:
+            raise IngestError(f"{file.name}: row {row} has a key {key!r}: expected {_list(known)}.")
+    missing = [name for name in known if name not in dict(keys)]
+    if keys and missing:
+        raise IngestError(f"{file.name}: no row has {_list(missing)}: expected {_list(known)}.")
+    values = ", ".join(f"json ->> {_literal('$.' + quote(n))} as {quote(n)}" for n in known)
+    return f"select row_number() over () as _row, {values} from {objects}"
+
+
+def _parquet(connection: Connection, file: Path, columns: Sequence[Column]) -> str:
+    found = connection.execute("describe select * from read_parquet(?)", [str(file)]).fetchall()
+    _reject_other_columns(file, [name for name, *_ in found], columns)
+    for (name, kind, *_), column in zip(found, columns, strict=True):
+        if (kind == "VARCHAR") != (column.data_type or "").upper().startswith("VARCHAR"):
+            raise IngestError(
+                f"{file.name}: column {name} is {kind}: the contract says {column.data_type}."
+            )
+    texts = ", ".join(f"cast({quote(c.name)} as varchar) as {quote(c.name)}" for c in columns)
+    return f"select row_number() over () as _row, {texts} from read_parquet(?)"
+
+
+def _reject_other_columns(
+    file: Path, found: Sequence[str], columns: Sequence[Column], *, where: str = ""
+) -> None:
+    known = [column.name for column in columns]
+    if list(found) == known:
+        return
+    missing = [name for name in known if name not in found]
+    extra = [name for name in found if name not in known]
+    twice = sorted({name for name in found if list(found).count(name) > 1})
+    faults = [
+        *([f"missing {_list(missing)}"] if missing else []),
+        *([f"unknown {_list(extra)}"] if extra else []),
+        *([f"twice {_list(twice)}"] if twice else []),
+    ]
+    fault = "; ".join(faults) or f"in another order: {_list(found)}"
+    raise IngestError(f"{file.name}{where}: columns {fault}: the contract says {_list(known)}.")
+
+
+def _reject_wrong_types(
+    connection: Connection, text: str, file: Path, columns: Sequence[Column]
+) -> None:
+    typed = [c for c in columns if not (c.data_type or "").upper().startswith("VARCHAR")]
+    if not typed:
+        return
+    measures = ", ".join(
+        f"count_if({bad}), min(_row) filter ({bad}), arg_min({quote(c.name)}, _row) filter ({bad})"
+        for c in typed
+        for bad in [_is_no(c)]
+    )
+    row = connection.execute(f"select {measures} from {text}").fetchone()
+    assert row is not None  # an aggregate without GROUP BY always has one row
+    faults = [
+        f"{column.name}: {_shown(value, column)} in row {first} is no {column.data_type}"
+        + (f" (and {count - 1} more)" if count > 1 else "")
+        for column, (count, first, value) in zip(
+            typed, [row[i : i + 3] for i in range(0, len(row), 3)], strict=True
+        )
+        if count
+    ]
+    if faults:
+        raise IngestError(f"{file.name}: " + "; ".join(faults) + ".")
+
+
+def _is_no(column: Column) -> str:
+    """Return SQL that is true where a text is no value of the column's type, without rounding."""
+    name, kind = quote(column.name), column.data_type or ""
+    bad = f"{name} is not null and try_cast({name} as {kind}) is null"
+    if any(number in kind.upper() for number in ("INT", "DECIMAL", "NUMERIC")):
+        exact = "decimal(38, 10)"
+        bad = (
+            f"({bad}) or cast(try_cast({name} as {kind}) as {exact}) <> try_cast({name} as {exact})"
+        )
+    return bad
+
+
+def _reject_bad_keys(
+    connection: Connection, candidate: Relation, file: Path, dataset: Dataset
+) -> None:
+    ingest = dataset.contract.ingest
+    assert ingest is not None
+    if not ingest.key:
+        return
+    key = ", ".join(quote(name) for name in ingest.key)
+    empty = " or ".join(f"{quote(name)} is null" for name in ingest.key)
+    nulls = connection.execute(
+        f"select count(*), min(_row) from {candidate.quoted} where {empty}"
+    ).fetchone()
+    if nulls and nulls[0]:
+        raise IngestError(
+            f"{file.name}: row {nulls[1]} has no {_list(ingest.key)}, which is the key"
+            + (f" (and {nulls[0] - 1} more)." if nulls[0] > 1 else ".")
+        )
+    twice = connection.execute(
+        f"select list(_row order by _row), count(*) over () from {candidate.quoted} "
+        f"group by {key} having count(*) > 1 order by min(_row) limit {SHOWN}"
+    ).fetchall()
+    if twice:
+        rows = "; ".join(f"rows {', '.join(map(str, found[:SHOWN]))}" for found, _ in twice)
+        raise IngestError(
+            f"{file.name}: {twice[0][1]} keys ({_list(ingest.key)}) occur more than once: {rows}."
+        )
+
+
+def _cause(error: Exception) -> str:
+    """Return the first lines of DuckDB's message: what follows lists options and internals."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    kept = [line for line in lines[:4] if line and not line.lower().startswith("possible")]
+    return " ".join(kept)[:400] + " Send the file again."
+
+
+def _shown(value: object, column: Column) -> str:
+    return "a value" if column.pii else repr(value)
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

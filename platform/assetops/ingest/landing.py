@@ -1,0 +1,91 @@
+"""What has landed: the files of a source, each as a batch with its partition and fingerprint."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+from assetops.errors import ContractError, IngestError
+from assetops.model import Batch, Dataset, Ingest, file_fingerprint
+
+DATE = "{date}"
+
+
+def landed_files(dataset: Dataset, landing: Path) -> tuple[dict[date | None, Path], list[str]]:
+    """Return the source's landing files by partition, oldest first, and what is wrong with others.
+
+    A file whose name begins with a dot is still being written, and left out.
+    """
+    ingest = dataset.contract.ingest
+    assert ingest is not None  # callers pass ingested sources
+    path = _inside(landing / dataset.key[0], ingest.path, dataset)
+    if ingest.partition is None:
+        return ({None: path} if path.is_file() else {}), []
+    found: dict[date | None, Path] = {}
+    faults: list[str] = []
+    for file in _siblings(path):
+        try:
+            found[day_of(file, ingest)] = file
+        except IngestError as fault:
+            faults.append(str(fault))
+    return found, faults
+
+
+def batch_of(dataset: Dataset, file: Path, partition: date | None) -> Batch:
+    """Return a landing file as a batch; its as-of time is the end of its day."""
+    if partition is None:
+        changed = datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
+        as_of = changed.replace(tzinfo=None)
+    else:
+        as_of = datetime.combine(partition + timedelta(days=1), time())
+    return Batch(
+        source=dataset.address,
+        file=file,
+        fingerprint=file_fingerprint(file),
+        partition=partition,
+        as_of=as_of,
+    )
+
+
+def day_of(file: Path, ingest: Ingest) -> date:
+    """Return the landing day that a file's name says."""
+    before, after = Path(ingest.path).name.split(DATE)
+    text = file.name[len(before) : len(file.name) - len(after)]
+    expected = f"expected {ingest.path} with a date such as 2026-01-31"
+    try:
+        # fromisoformat alone would also take 20260131 and 2026-W05-6.
+        day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise IngestError(
+            f"{file.name}: {text!r} is no day: {expected}. Rename or remove the file."
+        )
+    if day > datetime.now(UTC).date():
+        raise IngestError(f"{file.name}: {day} has not come yet. Rename or remove the file.")
+    return day
+
+
+def _inside(folder: Path, path: str, dataset: Dataset) -> Path:
+    """Return the path below the source's folder; a contract must not reach out of it."""
+    ingest = dataset.contract.ingest
+    assert ingest is not None
+    where = f"dbt_project/{dataset.file}: {dataset.key[-1]}: meta.assetops.ingest.path"
+    if not (folder / path).resolve().is_relative_to(folder.resolve()):
+        raise ContractError(f"{where} is {path!r}, which leaves landing/{dataset.key[0]}/.")
+    if (ingest.partition is not None) != (Path(path).name.count(DATE) == 1):
+        raise ContractError(
+            f"{where} is {path!r}: a file per day has one {DATE} in its name and "
+            "`partition: daily`; a whole snapshot has neither."
+        )
+    return folder / path
+
+
+def _siblings(pattern: Path) -> Iterator[Path]:
+    before, after = pattern.name.split(DATE)
+    if pattern.parent.is_dir():
+        for file in sorted(pattern.parent.iterdir()):
+            # A name with a leading dot is a file that is still being written.
+            hidden = file.name.startswith(".")
+            if file.name.startswith(before) and file.name.endswith(after) and not hidden:
+                yield file

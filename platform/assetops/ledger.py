@@ -1,0 +1,209 @@
+"""What we remember: check results, rejected batches, releases and what was confirmed.
+
+A projection: the load journal in the warehouse and each `release.json` are the truth.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from assetops.model import Batch, Release, Verdict
+
+_metadata = sa.MetaData()
+
+_results = sa.Table(
+    "check_results",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("asset", sa.String, nullable=False),
+    sa.Column("check", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("partition", sa.String),
+    sa.Column("severity", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Index("check_results_by_state", "asset", "state"),
+)
+_rejections = sa.Table(
+    "rejections",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("partition", sa.String),
+    sa.Column("file", sa.String, nullable=False),
+    sa.Column("fingerprint", sa.String, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+)
+_releases = sa.Table(
+    "releases",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("tables", sa.Text, nullable=False),
+)
+_publications = sa.Table(
+    "publications",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("release", sa.String, nullable=False),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("run_id", sa.String),
+    sa.Column("at", sa.DateTime, nullable=False),
+)
+
+
+class Ledger:
+    """The memory of one environment, in SQLite or Postgres."""
+
+    def __init__(self, url: str) -> None:
+        address = sa.make_url(url)
+        if address.get_backend_name() == "sqlite" and address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        self._engine = sa.create_engine(address, connect_args=_patience(address))
+        _metadata.create_all(self._engine)
+
+    def record_results(
+        self,
+        asset: str,
+        verdicts: Iterable[Verdict],
+        *,
+        state: str,
+        run_id: str,
+        partition: str | None = None,
+    ) -> None:
+        """Remember what checks found on one state (content fingerprint) of an asset."""
+        rows = [
+            {
+                "asset": asset,
+                "check": verdict.check,
+                "state": state,
+                "partition": partition,
+                "severity": verdict.severity.value,
+                "status": verdict.status.value,
+                "verdict": verdict.model_dump_json(),
+                "run_id": run_id,
+                "at": _now(),
+            }
+            for verdict in verdicts
+        ]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(_results.insert(), rows)
+
+    def results_on(self, asset: str, state: str) -> dict[str, Verdict]:
+        """Return each check's latest verdict on exactly this content of the asset."""
+        query = (
+            sa.select(_results.c.check, _results.c.verdict)
+            .where(_results.c.asset == asset, _results.c.state == state)
+            .order_by(_results.c.id)
+        )
+        with self._engine.connect() as connection:
+            return {
+                check: Verdict.model_validate_json(verdict)
+                for check, verdict in connection.execute(query).tuples()
+            }
+
+    def verified_in(self, asset: str, state: str) -> str | None:
+        """Return the run that last checked exactly this content of the asset."""
+        query = (
+            sa.select(_results.c.run_id)
+            .where(_results.c.asset == asset, _results.c.state == state)
+            .order_by(_results.c.id.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def latest_results(self, asset: str) -> list[tuple[Verdict, datetime, str | None]]:
+        """Return each check's latest verdict on the asset, with its time and partition."""
+        newest = sa.select(sa.func.max(_results.c.id)).where(_results.c.asset == asset)
+        query = (
+            sa.select(_results.c.verdict, _results.c.at, _results.c.partition)
+            .where(_results.c.id.in_(newest.group_by(_results.c.check)))
+            .order_by(_results.c.check)
+        )
+        with self._engine.connect() as connection:
+            return [
+                (Verdict.model_validate_json(verdict), at, partition)
+                for verdict, at, partition in connection.execute(query).tuples()
+            ]
+
+    def record_rejection(self, batch: Batch, reasons: Sequence[str], *, run_id: str) -> None:
+        """Remember a batch that did not pass its pre-flight."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                _rejections.insert().values(
+                    source=batch.source,
+                    partition=str(batch.partition) if batch.partition else None,
+                    file=batch.file.name,
+                    fingerprint=batch.fingerprint,
+                    reasons=json.dumps(list(reasons)),
+                    run_id=run_id,
+                    at=_now(),
+                )
+            )
+
+    def rejections(self, source: str, *, limit: int = 20) -> list[dict[str, Any]]:
+        """Return the newest rejected batches of a source."""
+        query = (
+            sa.select(_rejections)
+            .where(_rejections.c.source == source)
+            .order_by(_rejections.c.id.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return [{**row, "reasons": json.loads(row["reasons"])} for row in rows]
+
+    def reconcile_releases(self, releases: Sequence[Release]) -> None:
+        """Make the remembered releases exactly those whose `release.json` exists."""
+        with self._engine.begin() as connection:
+            connection.execute(_releases.delete())
+            if releases:
+                connection.execute(
+                    _releases.insert(),
+                    [
+                        {
+                            "id": release.id,
+                            "created_at": release.created_at,
+                            "run_id": release.run_id,
+                            "tables": json.dumps(
+                                {k: t.model_dump(mode="json") for k, t in release.tables.items()}
+                            ),
+                        }
+                        for release in releases
+                    ],
+                )
+
+    def record_publication(self, release: str, event: str, *, run_id: str | None = None) -> None:
+        """Remember that a release was published, confirmed, rolled back to, held or unpinned."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                _publications.insert().values(
+                    release=release, event=event, run_id=run_id, at=_now()
+                )
+            )
+
+    def publications(self, *, limit: int = 50) -> list[dict[str, Any]]:
+        """Return the newest publication events."""
+        query = sa.select(_publications).order_by(_publications.c.id.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _patience(url: sa.URL) -> dict[str, Any]:
+    """SQLite answers `database is locked` after 5 s by default; writers here are short but many."""
+    return {"timeout": 30} if url.get_backend_name() == "sqlite" else {}

@@ -1,0 +1,273 @@
+"""Our words: the things the whole engine speaks of, frozen and free of any framework."""
+
+import hashlib
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class Word(BaseModel):
+    """A frozen value that knows all its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ------------------------------------------------------------------ the contract, as written in yml
+
+
+def _hours(text: str) -> str:
+    number, unit = text[:-1], text[-1:]
+    if unit not in "mhd" or not number.isdigit() or int(number) == 0:
+        raise ValueError("a duration is a whole number and m, h or d, such as 26h")
+    return text
+
+
+def _clock(text: str) -> str:
+    datetime.strptime(text, "%H:%M")
+    return text
+
+
+def _owner(text: str) -> str:
+    if not text.startswith("team:") and "@" not in text:
+        raise ValueError("an owner is team:<name> or an e-mail address")
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_hours)]
+Owner = Annotated[str, AfterValidator(_owner)]
+
+
+class Format(StrEnum):
+    """The formats that landing files come in."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+class Ingest(Word):
+    """How a source's landing files become its raw table."""
+
+    path: str = Field(description="Below landing/<source>/, with {date} if there is one per day.")
+    format: Format
+    partition: Literal["daily"] | None = None
+    key: tuple[str, ...] = ()
+    on_bad_rows: Literal["block"] = "block"
+
+
+class ReadyBy(Word):
+    """The time of day by which the data of the day before is promised."""
+
+    at: Annotated[str, AfterValidator(_clock)]
+    timezone: str
+
+
+class Usage(Word):
+    """A question that the dataset answers, with the SQL that answers it."""
+
+    question: str
+    sql: str
+
+
+class Contract(Word):
+    """What a dataset promises: the `meta.assetops` block of its yml."""
+
+    owners: tuple[Owner, ...] = ()
+    ingest: Ingest | None = None
+    partition: Literal["daily"] | None = None
+    publish: bool = False
+    fresh_within: Duration | None = None
+    ready_by: ReadyBy | None = None
+    usage: tuple[Usage, ...] = ()
+
+
+class ColumnContract(Word):
+    """What a column's own `meta.assetops` block may say."""
+
+    pii: str | None = None
+
+
+# ------------------------------------------------------------------------------- what there is
+
+
+class Relation(Word):
+    """A table or view in the warehouse."""
+
+    schema_name: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema_name}.{self.name}"
+
+    @property
+    def quoted(self) -> str:
+        """The relation as SQL, quoted."""
+        return f"{quote(self.schema_name)}.{quote(self.name)}"
+
+
+class Column(Word):
+    """A column of a dataset, as its yml documents it."""
+
+    name: str
+    description: str = ""
+    data_type: str | None = None
+    pii: str | None = None
+
+
+class Kind(StrEnum):
+    """Where a dataset comes from."""
+
+    SOURCE = "source"
+    MODEL = "model"
+    SNAPSHOT = "snapshot"
+    SEED = "seed"
+    PYTHON = "python"
+
+
+class DbtTest(Word):
+    """A dbt test on a dataset, as the manifest names it."""
+
+    name: str
+    severity: "Severity"
+    column: str | None = None
+    description: str = ""
+
+
+class Dataset(Word):
+    """A dataset: one entry of the graph, with everything its yml says about it."""
+
+    key: tuple[str, ...]
+    kind: Kind
+    unique_id: str
+    relation: Relation
+    description: str
+    file: str
+    contract: Contract
+    columns: tuple[Column, ...] = ()
+    tests: tuple[DbtTest, ...] = ()
+    parents: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """The asset key as a path: what a person types."""
+        return "/".join(self.key)
+
+    @property
+    def published_key(self) -> tuple[str, str]:
+        """The key under which consumers know it."""
+        return ("published", self.key[-1])
+
+
+# ---------------------------------------------------------------------------- what happens
+
+
+class Batch(Word):
+    """One landing file: the unit that is loaded, or quarantined, whole."""
+
+    source: str
+    file: Path
+    fingerprint: str
+    partition: date | None = None
+    as_of: datetime
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.partition}" if self.partition else self.source
+
+
+class Severity(StrEnum):
+    """What a failed check does: critical blocks, the others warn."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Status(StrEnum):
+    """What became of a check; errored is neither passed nor failed."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERRORED = "errored"
+
+
+class Verdict(Word):
+    """What one check found."""
+
+    check: str
+    severity: Severity
+    status: Status
+    description: str = ""
+    expected: str = ""
+    observed: Any = None
+    failing_rows: int | None = None
+    rows: int | None = None
+    sample: tuple[dict[str, Any], ...] = ()
+    query: str | None = Field(default=None, description="SQL that finds the failing rows.")
+    error: str | None = None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether nothing downstream may be built on what was checked."""
+        return self.severity is Severity.CRITICAL and self.status is not Status.PASSED
+
+    def sentence(self) -> str:
+        """Say in one line what was expected and what was found."""
+        if self.status is Status.ERRORED:
+            return f"{self.check} could not run: {self.error}"
+        if self.status is Status.PASSED:
+            return f"{self.check} passed"
+        whole = f" of {self.rows}" if self.rows is not None else ""
+        counted = f"{self.failing_rows}{whole} rows" if self.failing_rows else ""
+        found = f"found {self.observed}" if self.observed is not None else ""
+        facts = ", ".join(filter(None, (counted, found)))
+        return f"{self.check}: expected {self.expected}" + (f"; {facts}" if facts else "")
+
+
+class Release(Word):
+    """A set of published tables that were verified together."""
+
+    id: str
+    created_at: datetime
+    run_id: str
+    tables: dict[str, "PublishedTable"]
+    previous: str | None = Field(
+        default=None, description="The release that was current when this one was made."
+    )
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """What identifies the content of each table."""
+        return {name: table.fingerprint for name, table in self.tables.items()}
+
+
+class PublishedTable(Word):
+    """One table of a release."""
+
+    fingerprint: str
+    rows: int
+    data_as_of: datetime | None = None
+    verified_in: str = Field(description="The run that verified this content.")
+
+
+def timedelta_of(duration: Duration) -> timedelta:
+    """Return a contract's duration, such as 26h, as a timedelta."""
+    unit = {"m": "minutes", "h": "hours", "d": "days"}[duration[-1]]
+    return timedelta(**{unit: int(duration[:-1])})
+
+
+def quote(identifier: str) -> str:
+    """Return an SQL identifier, quoted."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def file_fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+DbtTest.model_rebuild()
+Release.model_rebuild()

@@ -1,0 +1,248 @@
+"""Where things are: the root, what its dbt manifest says, its contracts and its suites."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from assetops.errors import ConfigError, ContractError, did_you_mean
+from assetops.model import (
+    Column,
+    ColumnContract,
+    Contract,
+    Dataset,
+    DbtTest,
+    Kind,
+    Relation,
+    Severity,
+)
+from assetops.settings import Settings
+
+Node = Mapping[str, Any]
+Block = TypeVar("Block", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything the files of one platform say."""
+
+    settings: Settings
+    manifest_path: Path
+    manifest: Mapping[str, Any]
+    datasets: Mapping[str, Dataset]
+
+    @property
+    def suites_dir(self) -> Path:
+        """Where suites are, each found by its asset key as a path."""
+        return self.settings.root / "gx" / "expectations"
+
+    @cached_property
+    def by_address(self) -> Mapping[str, Dataset]:
+        """The datasets by asset key, such as `marts/customers`."""
+        return {dataset.address: dataset for dataset in self.datasets.values()}
+
+    def dataset(self, address: str) -> Dataset:
+        """Return one dataset by its asset key; published/<name> is the mart of that name."""
+        if address.startswith("published/"):
+            for dataset in self.published():
+                if "/".join(dataset.published_key) == address:
+                    return dataset
+        if address not in self.by_address:
+            known = [*self.by_address, *("/".join(d.published_key) for d in self.published())]
+            raise ConfigError(f"No dataset is called {address}.{did_you_mean(address, known)}")
+        return self.by_address[address]
+
+    def ingested(self) -> list[Dataset]:
+        """Return the sources that landing files feed."""
+        return [d for d in self.datasets.values() if d.contract.ingest]
+
+    def published(self) -> list[Dataset]:
+        """Return the datasets that consumers read."""
+        return [d for d in self.datasets.values() if d.contract.publish]
+
+    def ancestors(self, dataset: Dataset) -> set[str]:
+        """Return the unique ids of everything the dataset is made from."""
+        found: set[str] = set()
+        waiting = list(dataset.parents)
+        while waiting:
+            unique_id = waiting.pop()
+            if unique_id not in found and unique_id in self.datasets:
+                found.add(unique_id)
+                waiting.extend(self.datasets[unique_id].parents)
+        return found
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above `start` that holds a dbt project of ours."""
+    for folder in (start, *start.parents):
+        if (folder / "dbt_project" / "dbt_project.yml").exists():
+            return folder
+    raise ConfigError(
+        f"{start} is not inside an AssetOps project: no dbt_project/dbt_project.yml here or above. "
+        "Go to the project's folder and try again."
+    )
+
+
+def load_project(settings: Settings, manifest_path: Path) -> Project:
+    """Read the manifest and every contract in it; a `ContractError` names file, model and key."""
+    manifest = json.loads(manifest_path.read_text())
+    tests = _tests_by_node(manifest)
+    nodes = {**manifest["sources"], **manifest["nodes"]}
+    datasets = {
+        unique_id: _dataset(node, manifest, tests.get(unique_id, ()))
+        for unique_id, node in nodes.items()
+        if node["resource_type"] in ("model", "source", "snapshot", "seed")
+    }
+    _reject_name_clashes(datasets)
+    return Project(settings, manifest_path, manifest, datasets)
+
+
+def _dataset(node: Node, manifest: Node, tests: tuple[DbtTest, ...]) -> Dataset:
+    file = node.get("patch_path", "") or node["original_file_path"]
+    file = file.split("://")[-1]
+    contract = _contract(node, manifest, file)
+    return Dataset(
+        key=asset_key(node),
+        kind=_kind(node, contract),
+        unique_id=node["unique_id"],
+        relation=Relation(
+            schema_name=node["schema"],
+            name=node.get("identifier") or node.get("alias") or node["name"],
+        ),
+        description=node.get("description", ""),
+        file=file,
+        contract=contract,
+        columns=tuple(_column(column, node, file) for column in node["columns"].values()),
+        tests=tests,
+        parents=tuple(node.get("depends_on", {}).get("nodes", ())),
+    )
+
+
+def asset_key(node: Node) -> tuple[str, ...]:
+    """Return dagster-dbt's asset key for a manifest node, without importing dagster-dbt."""
+    declared = _meta(node).get("dagster", {}).get("asset_key")
+    if declared:
+        return tuple(declared)
+    if node["resource_type"] == "source":
+        return (node["source_name"], node["name"])
+    name = node["alias"] if node.get("version") else node["name"]
+    schema = node.get("config", {}).get("schema")
+    return (schema, name) if schema else (name,)
+
+
+def _meta(node: Node) -> dict[str, Any]:
+    return {**node.get("meta", {}), **node.get("config", {}).get("meta", {})}
+
+
+def _kind(node: Node, contract: Contract) -> Kind:
+    if node["resource_type"] == "source" and _meta(node).get("dagster", {}).get("asset_key"):
+        return Kind.SOURCE if contract.ingest else Kind.PYTHON
+    return Kind(node["resource_type"])
+
+
+def _contract(node: Node, manifest: Node, file: str) -> Contract:
+    where = f"dbt_project/{file}: {node['name']}"
+    block = _meta(node).get("assetops", {})
+    hidden = set(node.get("source_meta", {}).get("assetops", {})) - set(block)
+    if hidden:
+        raise ContractError(
+            f"{where}: meta.assetops hides {', '.join(sorted(hidden))} of its source, because dbt "
+            "does not merge the two. Repeat it on the table, or give it by a dbt group."
+        )
+    contract = _parse(Contract, block, where)
+    group = (node.get("config") or {}).get("group")
+    if not contract.owners and group:
+        owner = manifest["groups"][f"group.{node['package_name']}.{group}"]["owner"]
+        owners = (owner.get("email") or f"team:{group}",)
+        contract = contract.model_copy(update={"owners": owners})
+    return contract
+
+
+def _column(column: Node, node: Node, file: str) -> Column:
+    where = f"dbt_project/{file}: {node['name']}.{column['name']}"
+    promise = _parse(ColumnContract, _meta(column).get("assetops", {}), where)
+    return Column(
+        name=column["name"],
+        description=column.get("description", ""),
+        data_type=column.get("data_type"),
+        pii=promise.pii,
+    )
+
+
+def _parse(kind: type[Block], block: Any, where: str) -> Block:
+    try:
+        return kind.model_validate(block)
+    except ValidationError as error:
+        raise ContractError(
+            "\n".join(_mistake(kind, dict(e), where) for e in error.errors())
+        ) from None
+
+
+def _mistake(kind: type[BaseModel], error: Mapping[str, Any], where: str) -> str:
+    path = [part for part in error["loc"] if isinstance(part, str)]
+    key = ".".join(["meta.assetops", *path])
+    if error["type"] == "extra_forbidden":
+        known = _fields_at(kind, path[:-1])
+        return f"{where}: {key} is no key of a contract.{did_you_mean(path[-1], known)}"
+    if error["type"] == "missing":
+        return f"{where}: {key} is missing."
+    return f"{where}: {key} is {error['input']!r}: {error['msg']}."
+
+
+def _fields_at(kind: type[BaseModel], path: list[str]) -> list[str]:
+    """Return the field names of the model that a path of keys leads to."""
+    for part in path:
+        for candidate in _models_in(kind.model_fields[part].annotation):
+            kind = candidate
+    return list(kind.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _models_in(inner)
+
+
+def _tests_by_node(manifest: Node) -> dict[str, tuple[DbtTest, ...]]:
+    """Return each node's dbt tests, placed as dagster-dbt places them."""
+    found: dict[str, list[DbtTest]] = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test" and (target := _tested_node(node, manifest)):
+            found.setdefault(target, []).append(
+                DbtTest(
+                    name=node["name"],
+                    severity=Severity.CRITICAL
+                    if node["config"]["severity"].lower() == "error"
+                    else Severity.WARNING,
+                    column=node.get("column_name"),
+                    description=node.get("description", ""),
+                )
+            )
+    return {unique_id: tuple(tests) for unique_id, tests in found.items()}
+
+
+def _tested_node(test: Node, manifest: Node) -> str | None:
+    if test.get("attached_node"):
+        return str(test["attached_node"])
+    ref = _meta(test).get("dagster", {}).get("ref")
+    parents: list[str] = test["depends_on"]["nodes"]
+    if ref:
+        return next((p for p in parents if p.split(".")[-1] == ref["name"]), None)
+    return parents[0] if len(parents) == 1 else None
+
+
+def _reject_name_clashes(datasets: Mapping[str, Dataset]) -> None:
+    published: dict[str, Dataset] = {}
+    for dataset in datasets.values():
+        if dataset.contract.publish:
+            other = published.setdefault(dataset.key[-1], dataset)
+            if other is not dataset:
+                raise ContractError(
+                    f"{dataset.file} and {other.file} both publish {dataset.key[-1]}. "
+                    "Consumers know a table by its name: rename one, or publish one."
+                )

@@ -1,0 +1,165 @@
+"""Published datasets as Dagster assets: their event says which release shows new content."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+
+from assetops.errors import AssetOpsError
+from assetops.ledger import Ledger
+from assetops.model import Dataset, PublishedTable, timedelta_of
+from assetops.project import Project
+from assetops.publish.publication import AsOf, Event, Publication, publish, verify
+from assetops.publish.releases import Releases
+from assetops.warehouse.duckdb import Warehouse
+from assetops.warehouse.release_file import SCHEMA
+
+Happening = dg.Output[None] | dg.MaterializeResult[Any]
+
+
+def published_assets(
+    project: Project,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    releases: Releases,
+    required_checks: Mapping[str, Collection[str]],
+    *,
+    data_as_of: AsOf,
+) -> dg.AssetsDefinition:
+    """Return the assets that consumers read, published by one op: all of a run or none.
+
+    Args:
+        project: Says which datasets are published; there is at least one.
+        warehouse: Where the marts are.
+        ledger: Knows what checks found on which content, and remembers what was published.
+        releases: Where releases are made and switched.
+        required_checks: By the mart's asset key as a path, the checks that must have passed.
+        data_as_of: Tells the time up to which a mart's data reaches, in UTC.
+    """
+    marts = {dg.AssetKey(mart.published_key): mart for mart in project.published()}
+
+    @dg.multi_asset(
+        name="release",
+        specs=[_spec(key, mart, project, releases) for key, mart in marts.items()],
+        can_subset=True,
+        pool="warehouse",
+        # A release is a whole, whichever partitions a run brought in.
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def release(context: dg.AssetExecutionContext) -> Iterator[Happening]:
+        """Verify the marts, and let consumers see them in one switch."""
+        run_id = context.run.run_id
+        chosen = {key: mart for key, mart in marts.items() if key in context.selected_asset_keys}
+        with _failing_plainly(), warehouse.hold(f"run {run_id}", say=context.log.info):
+            verified = verify(
+                list(chosen.values()),
+                warehouse,
+                ledger,
+                required_checks,
+                data_as_of=data_as_of,
+                run_id=run_id,
+            )
+            publication = publish(verified, project, warehouse, releases, ledger, run_id=run_id)
+        context.log.info(publication.sentence())
+        for key, mart in chosen.items():
+            yield _happening(context, key, mart.key[-1], publication)
+
+    return release
+
+
+def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases) -> dg.AssetSpec:
+    contract = mart.contract
+    path = releases.published.path.relative_to(project.settings.root)
+    example = contract.usage[0].sql if contract.usage else f"select * from {SCHEMA}.{mart.key[-1]}"
+    columns = [
+        dg.TableColumn(column.name, column.data_type or "", column.description or None)
+        for column in mart.columns
+    ]
+    return dg.AssetSpec(
+        key,
+        deps=[dg.AssetKey(mart.key)],
+        skippable=True,
+        description=mart.description,
+        owners=contract.owners,
+        kinds={"duckdb"},
+        group_name="published",
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            fail_window=timedelta_of(contract.fresh_within)
+        )
+        if contract.fresh_within
+        else None,
+        metadata={
+            "file": dg.MetadataValue.path(str(path)),
+            "query": dg.MetadataValue.md(f"```sql\n{example.strip()}\n```"),
+            "dagster/table_name": f"{SCHEMA}.{mart.key[-1]}",
+            **({"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}),
+        },
+    )
+
+
+def _happening(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, name: str, publication: Publication
+) -> Happening:
+    """Return a materialisation where consumers see new content, else note what was seen."""
+    verified = publication.verified[name]
+    before = publication.before.tables.get(name) if publication.before else None
+    # A kill between the switch and this event leaves Dagster behind: then it is told now.
+    told = _known_version(context.instance, key) == verified.fingerprint
+    unchanged = before is not None and before.fingerprint == verified.fingerprint
+    if publication.event is Event.HELD or (told and unchanged):
+        observed = {
+            "release": publication.release.id,
+            "event": publication.event.value,
+            "fingerprint": verified.fingerprint,
+            **_time("data_as_of", verified.data_as_of),
+        }
+        context.log_event(dg.AssetObservation(key, metadata=observed))
+        # The op's output counts as done, and freshness is not renewed.
+        return dg.Output(
+            None,
+            output_name=key.to_python_identifier(),
+            metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True},
+        )
+    table = publication.release.tables[name]
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata=_facts(publication.release.id, table, before),
+        data_version=dg.DataVersion(table.fingerprint),
+    )
+
+
+def _facts(release_id: str, table: PublishedTable, before: PublishedTable | None) -> dict[str, Any]:
+    return {
+        "release": release_id,
+        "dagster/row_count": table.rows,
+        **({"rows_change": table.rows - before.rows} if before else {}),
+        "fingerprint": table.fingerprint,
+        "verified_in": dg.MetadataValue.dagster_run(table.verified_in),
+        **_time("data_as_of", table.data_as_of),
+    }
+
+
+def _time(name: str, at: datetime | None) -> dict[str, dg.TimestampMetadataValue]:
+    return {name: dg.MetadataValue.timestamp(at.replace(tzinfo=at.tzinfo or UTC))} if at else {}
+
+
+def _known_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
+    event = instance.get_latest_materialization_event(key)
+    told = event.asset_materialization if event else None
+    return (told.tags or {}).get("dagster/data_version") if told else None
+
+
+@contextmanager
+def _failing_plainly() -> Iterator[None]:
+    """Fail the step with our message and the exit code that the command line ends with."""
+    try:
+        yield
+    except AssetOpsError as error:
+        raise dg.Failure(
+            description=str(error),
+            metadata={"assetops/exit_code": error.exit_code},
+            allow_retries=False,
+        ) from None

@@ -1,0 +1,1 @@
+"""Expectation suites as gates: read as files, run by Great Expectations, reported to Dagster."""

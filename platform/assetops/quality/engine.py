@@ -1,0 +1,234 @@
+"""Runs a suite on a table with Great Expectations, and says what each expectation found.
+
+The only module that a suite is run through: everything else of the platform knows verdicts.
+"""
+
+import importlib.util
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from great_expectations.core.suite_parameters import is_suite_parameter, parse_suite_parameter
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.validator.metric_configuration import MetricConfiguration
+from great_expectations.validator.validation_graph import ValidationGraph
+
+from assetops.errors import CheckCouldNotRun
+from assetops.model import Relation, Status, Verdict
+from assetops.quality.evidence import Evidence, cause, plain
+from assetops.quality.execution import DuckDBExecutionEngine, open_engine
+from assetops.quality.suites import Expectation, Suite
+from assetops.quality.words import columns_of, sentence
+
+# What cannot be evaluated is told in a verdict; GX would log it to the terminal as well.
+logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+
+_BATCH = "batch"
+_COUNTS_ONLY = {"result_format": {"result_format": "BOOLEAN_ONLY"}}
+_RESULT = {
+    "result_format": {
+        "result_format": "BASIC",
+        "partial_unexpected_count": 0,
+        "include_unexpected_rows": False,
+    }
+}
+
+
+class Validator:
+    """Validates suites one after the other, on one connection that it lets go of when closed."""
+
+    def __init__(self, open_connection: Callable[[], Any]) -> None:
+        self._open = open_connection
+        self._engine: DuckDBExecutionEngine | None = None
+
+    def __enter__(self) -> "Validator":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the warehouse's file, so that other processes can open it."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def validate(
+        self,
+        relation: Relation,
+        suite: Suite,
+        *,
+        parameters: Mapping[str, Any],
+        key: Sequence[str] = (),
+        pii: Collection[str] = (),
+    ) -> list[Verdict]:
+        """Return one verdict for each expectation of the suite, in the suite's order.
+
+        Args:
+            relation: The table or view to look at.
+            suite: What is expected of it.
+            parameters: What the suite may ask for as `$PARAMETER`.
+            key: The columns that tell a person which row is meant.
+            pii: The columns whose values nobody may see in a verdict.
+
+        Raises:
+            CheckCouldNotRun: The table is not there.
+        """
+        if self._engine is None:
+            self._engine = open_engine(self._open)
+        _import_plugins(suite.plugins)
+        self._engine.load(relation, _BATCH)
+        columns = _columns(self._engine, relation)
+        evidence = Evidence(
+            self._engine, key=[c for c in key if c in columns], pii=frozenset(pii), columns=columns
+        )
+        return _Run(self._engine, evidence, parameters).verdicts(suite)
+
+
+def validate(
+    open_connection: Callable[[], Any],
+    relation: Relation,
+    suite: Suite,
+    *,
+    parameters: Mapping[str, Any],
+    key: Sequence[str] = (),
+    pii: Collection[str] = (),
+) -> list[Verdict]:
+    """Validate one suite and let go of the connection; see `Validator.validate`."""
+    with Validator(open_connection) as validator:
+        return validator.validate(relation, suite, parameters=parameters, key=key, pii=pii)
+
+
+def _columns(engine: DuckDBExecutionEngine, relation: Relation) -> list[str]:
+    try:
+        found = engine.get_inspector().get_columns(relation.name, relation.schema_name)
+    except Exception as error:
+        raise CheckCouldNotRun(
+            f"{relation} is not there to be checked ({cause(error)}). Build it first."
+        ) from None
+    return [column["name"] for column in found]
+
+
+@cache
+def _import_plugins(folder: Path) -> None:
+    """Run the project's own expectation modules once: defining a class registers it with GX."""
+    for path in sorted(folder.rglob("*.py")):
+        name = f"assetops_gx_plugin_{path.stem}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+@dataclass
+class _Plan:
+    """One expectation, ready to be asked."""
+
+    expectation: Expectation
+    kwargs: dict[str, Any]
+    rule: Any
+    needs: dict[str, MetricConfiguration]
+    graph: ValidationGraph
+
+
+@dataclass
+class _Run:
+    """One suite on one table."""
+
+    engine: DuckDBExecutionEngine
+    evidence: Evidence
+    parameters: Mapping[str, Any]
+
+    def verdicts(self, suite: Suite) -> list[Verdict]:
+        found: dict[str, Verdict] = {}
+        plans: list[_Plan] = []
+        for expectation in suite.expectations:
+            try:
+                plans.append(self._plan(expectation))
+            except Exception as error:
+                found[expectation.name] = self._errored(expectation, cause(error))
+        edges = [edge for plan in plans for edge in plan.graph.edges]
+        metrics, _ = ValidationGraph(self.engine, edges).resolve(
+            {"catch_exceptions": True}, show_progress_bars=False
+        )
+        for plan in plans:
+            found[plan.expectation.name] = self._verdict(plan, metrics)
+        return [found[expectation.name] for expectation in suite.expectations]
+
+    def _plan(self, expectation: Expectation) -> _Plan:
+        kwargs = {name: self._resolved(value) for name, value in expectation.kwargs.items()}
+        rule = ExpectationConfiguration(
+            type=expectation.type, kwargs={**kwargs, "batch_id": _BATCH}
+        ).to_domain_obj()
+        # GX's full results take a sample for every rule: ours come later, where something failed.
+        wanted = _COUNTS_ONLY if getattr(rule, "map_metric", None) else _RESULT
+        needs = rule.get_validation_dependencies(
+            execution_engine=self.engine, runtime_configuration=wanted
+        )
+        graph = ValidationGraph(self.engine)
+        for metric in needs.get_metric_configurations():
+            graph.build_metric_dependency_graph(metric, wanted)
+        return _Plan(expectation, kwargs, rule, dict(needs.metric_configurations), graph)
+
+    def _resolved(self, value: Any) -> Any:
+        if not is_suite_parameter(value):
+            return value
+        found = parse_suite_parameter(value["$PARAMETER"], dict(self.parameters))
+        if found is None:
+            raise CheckCouldNotRun(f"the parameter {value['$PARAMETER']} has no value here")
+        return found
+
+    def _verdict(self, plan: _Plan, metrics: Mapping[Any, Any]) -> Verdict:
+        for id_ in sorted({edge.left.id for edge in plan.graph.edges}):
+            if id_ in self.engine.failures:
+                return self._errored(plan.expectation, cause(self.engine.failures[id_]))
+        values = {name: metrics.get(metric.id) for name, metric in plan.needs.items()}
+        try:
+            answer = plan.rule._validate(
+                metrics=values, runtime_configuration=_RESULT, execution_engine=self.engine
+            )
+        except Exception as error:
+            return self._errored(plan.expectation, cause(error))
+        result = answer.get("result") or {}
+        status = Status.PASSED if answer["success"] else Status.FAILED
+        return self._found(plan, status, result, metrics)
+
+    def _found(
+        self, plan: _Plan, status: Status, result: Mapping[str, Any], metrics: Mapping[Any, Any]
+    ) -> Verdict:
+        expectation, rule = plan.expectation, plan.rule
+        columns = columns_of(plan.kwargs)
+        observed = result.get("observed_value")
+        failing = result.get("unexpected_count")
+        if "unexpected_rows_query" in type(rule).__fields__:
+            failing, observed = observed, None
+        query = self.evidence.query(rule, plan.needs, metrics) if failing else None
+        sample = self.evidence.sample(query, columns) if query else ()
+        if observed is None and failing:
+            observed = self.evidence.seen(sample, columns)
+        elif self.evidence.hides(columns):
+            observed = None
+        return Verdict(
+            check=expectation.name,
+            severity=expectation.severity,
+            status=status,
+            description=expectation.description,
+            expected=sentence(expectation.type, plan.kwargs),
+            observed=plain(observed),
+            failing_rows=failing,
+            rows=result.get("element_count"),
+            sample=sample,
+            query=query,
+        )
+
+    def _errored(self, expectation: Expectation, reason: str) -> Verdict:
+        return Verdict(
+            check=expectation.name,
+            severity=expectation.severity,
+            status=Status.ERRORED,
+            description=expectation.description,
+            expected=sentence(expectation.type, expectation.kwargs),
+            error=self.evidence.discreet(reason),
+        )

@@ -1,0 +1,52 @@
+"""DuckDB for a Great Expectations user: importing this adds `context.data_sources.add_duckdb`."""
+
+from typing import Any, ClassVar, Literal
+
+from great_expectations.datasource.fluent import SQLDatasource
+from great_expectations.datasource.fluent.sources import DataSourceManager
+from great_expectations.expectations import core
+from great_expectations.expectations.expectation import Expectation
+
+from assetops.quality.execution import DuckDBExecutionEngine
+
+# GX's field `type` hides Python's `type` inside the class.
+_Engine = type[DuckDBExecutionEngine]
+
+
+class DuckDBDatasource(SQLDatasource):
+    """The data source behind `context.data_sources.add_duckdb(name, connection_string=…)`."""
+
+    type: Literal["duckdb"] = "duckdb"  # type: ignore[assignment]
+    asset_types: ClassVar[Any] = SQLDatasource.asset_types
+
+    @property
+    def execution_engine_type(self) -> _Engine:
+        """The engine that understands DuckDB."""
+        return DuckDBExecutionEngine
+
+
+def register() -> None:
+    """Give every GX context in this process `data_sources.add_duckdb`."""
+    if DuckDBDatasource not in DataSourceManager.type_lookup:
+        DataSourceManager.register_datasource(DuckDBDatasource)
+
+
+_RUNTIME = {"catch_exceptions", "result_format", "windows"}
+
+
+def vocabulary_of_gx() -> dict[str, dict[str, list[str]]]:
+    """Return every built-in expectation's arguments, as `vocabulary.json` holds them."""
+    about_the_expectation = {*Expectation.__fields__} - _RUNTIME
+    found = {}
+    for kind in sorted(vars(core).values(), key=str):
+        if not (isinstance(kind, type) and issubclass(kind, Expectation)):
+            continue
+        fields = {n: f for n, f in kind.__fields__.items() if n not in about_the_expectation}
+        found[str(kind.expectation_type)] = {
+            "required": sorted(name for name, field in fields.items() if field.required),
+            "optional": sorted(name for name, field in fields.items() if not field.required),
+        }
+    return dict(sorted(found.items()))
+
+
+register()

@@ -1,0 +1,131 @@
+"""Every environment variable, read once at the edge and passed inward as one frozen object."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from assetops.errors import ConfigError, did_you_mean
+
+
+class Environment(StrEnum):
+    """The declared environments; there is no fallback for an unknown one."""
+
+    DEV = "dev"
+    CI = "ci"
+    STAGING = "staging"
+    PROD = "prod"
+
+
+class Settings(BaseModel):
+    """What an installation may choose; every field is the environment variable ASSETOPS_<FIELD>."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Path
+    env: Environment = Environment.DEV
+    data: Path = Field(default=Path("data"), description="Where data lives, relative to the root.")
+    landing: Path | None = Field(
+        default=None, description="Where sources land; by default data/<env>/landing."
+    )
+    ledger_url: str | None = Field(
+        default=None, description="SQLAlchemy URL of the ledger; by default SQLite beside the data."
+    )
+    as_of: datetime | None = Field(
+        default=None, description="The time that rules about age use, instead of the default."
+    )
+    warehouse_wait: float = Field(
+        default=600, ge=0, description="Seconds to wait for a warehouse that somebody else holds."
+    )
+    memory_limit: str = Field(
+        default="2GB", description="What DuckDB may use of memory; the rest spills to disk."
+    )
+    releases_kept: int = Field(default=10, ge=1, description="How many releases are kept.")
+
+    @property
+    def home(self) -> Path:
+        """The folder of this environment: its warehouse, releases, quarantine and ledger."""
+        return self.root / self.data / self.env
+
+    @property
+    def warehouse(self) -> Path:
+        """The private warehouse; its stem is its catalog's name."""
+        return self.home / f"{self.env}.duckdb"
+
+    @property
+    def lock(self) -> Path:
+        """The lock that every process holds while it has the warehouse open."""
+        return self.home / f"{self.env}.lock"
+
+    @property
+    def landing_dir(self) -> Path:
+        """Where landing files arrive, one folder per source."""
+        return self.root / self.landing if self.landing else self.home / "landing"
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's SQLAlchemy URL."""
+        return self.ledger_url or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def dbt_project(self) -> Path:
+        """The dbt project."""
+        return self.root / "dbt_project"
+
+    @property
+    def dbt_target(self) -> Path:
+        """Where dbt writes its artifacts for this environment."""
+        return self.home / "dbt"
+
+    @property
+    def follows_the_clock(self) -> bool:
+        """Whether `as_of` is the run's time, rather than the last landed partition's."""
+        return self.env in (Environment.STAGING, Environment.PROD)
+
+
+# What other parts of the installation set under our prefix, and settings must not mistake.
+_NOT_SETTINGS = {"ASSETOPS_WAREHOUSE"}
+
+
+def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of the platform at `root`; a `ConfigError` names an unknown or bad one."""
+    environ = os.environ if environ is None else environ
+    known = {f"ASSETOPS_{name.upper()}": name for name in Settings.model_fields if name != "root"}
+    given: dict[str, str] = {}
+    for variable, value in environ.items():
+        if not variable.startswith("ASSETOPS_") or variable in _NOT_SETTINGS:
+            continue
+        if variable not in known:
+            raise ConfigError(f"{variable} is no setting.{did_you_mean(variable, known)}")
+        given[known[variable]] = value
+    try:
+        return Settings.model_validate({"root": root.resolve(), **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        # The value itself stays out of the message: a setting may hold a password.
+        name = "ASSETOPS_" + str(first["loc"][0]).upper()
+        raise ConfigError(f"{name}: {first['msg']}.") from None
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for a process we start: ours, and where dbt finds the warehouse."""
+    return {
+        **os.environ,
+        "ASSETOPS_ENV": settings.env,
+        "ASSETOPS_WAREHOUSE": str(settings.warehouse),
+        "ASSETOPS_MEMORY_LIMIT": settings.memory_limit,
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def export(settings: Settings) -> None:
+    """Let dbt, which reads its profile from the environment, find the warehouse in this process."""
+    os.environ.update(child_environment(settings))
+
+
+def dagster_home(settings: Settings) -> Path:
+    """Return the folder whose dagster.yaml describes the instance: Dagster's own, or the root."""
+    return Path(os.environ.get("DAGSTER_HOME") or settings.root)

@@ -1,0 +1,150 @@
+"""The private warehouse: a DuckDB file, opened briefly, always under the lock."""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from assetops.errors import AssetOpsError, WarehouseBusy
+from assetops.model import Relation, quote
+from assetops.warehouse.lock import POLL_SECONDS, WarehouseLock
+
+Connection = duckdb.DuckDBPyConnection
+SqlError = duckdb.Error
+
+
+class Warehouse:
+    """The private warehouse of one environment."""
+
+    def __init__(self, path: Path, lock: WarehouseLock, *, memory_limit: str) -> None:
+        self.path = path
+        self.lock = lock
+        self.memory_limit = memory_limit
+
+    @contextmanager
+    def hold(self, holder: str, *, say: Callable[[str], object] = print) -> Iterator["Warehouse"]:
+        """Hold the warehouse for a whole run, so that no other run comes between its steps."""
+        with self.lock.held(holder, say=say):
+            yield self
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Open the warehouse for reading and writing, and close it again.
+
+        Raises `WarehouseBusy` when a process that does not know the lock keeps the file.
+        """
+        with self.lock.held("a command"):
+            connection = self.open()
+            try:
+                yield connection
+            finally:
+                connection.close()
+
+    def open(self) -> Connection:
+        """Return a connection that the caller closes; the caller holds the lock."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self.lock.wait
+        while True:
+            try:
+                return duckdb.connect(self.path, config={"memory_limit": self.memory_limit})
+            except duckdb.IOException as error:
+                if time.monotonic() >= deadline:
+                    raise _busy(self.path, error) from None
+                if not _is_lock_conflict(error):
+                    raise AssetOpsError(f"{self.path} cannot be opened: {error}") from None
+                time.sleep(POLL_SECONDS)
+
+    def exists(self, relation: Relation) -> bool:
+        """Say whether the relation is there."""
+        if not self.path.exists():
+            return False
+        with self.connect() as connection:
+            return bool(columns_of(connection, relation))
+
+    def columns(self, relation: Relation) -> list[tuple[str, str]]:
+        """Return the relation's columns and their types, in order; empty if it is not there."""
+        with self.connect() as connection:
+            return columns_of(connection, relation)
+
+    def fingerprint(self, relation: Relation) -> str:
+        """Return what identifies the relation's content, whatever the order of its rows."""
+        with self.connect() as connection:
+            return fingerprint_of(connection, relation.quoted)
+
+    def read_frame(self, sql: str) -> Any:
+        """Return a query's result as a pandas data frame."""
+        with self.connect() as connection:
+            return connection.execute(sql).df()
+
+    def write_frame(self, relation: Relation, frame: Any) -> None:
+        """Replace a table by a pandas data frame, in one transaction."""
+        with self.connect() as connection:
+            connection.register("incoming", frame)
+            connection.execute("begin")
+            connection.execute(f"create schema if not exists {quote(relation.schema_name)}")
+            connection.execute(
+                f"create or replace table {relation.quoted} as select * from incoming"
+            )
+            connection.execute("commit")
+
+
+@contextmanager
+def open_read_only(path: Path) -> Iterator[Connection]:
+    """Open a DuckDB file that nobody writes, such as a release."""
+    connection = duckdb.connect(path, read_only=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def columns_of(connection: Connection, relation: Relation) -> list[tuple[str, str]]:
+    """Return the relation's columns and their types, in order; empty if it is not there."""
+    return connection.execute(
+        "select column_name, data_type from information_schema.columns "
+        "where table_catalog = current_catalog() and table_schema = ? and table_name = ? "
+        "order by ordinal_position",
+        [relation.schema_name, relation.name],
+    ).fetchall()
+
+
+def fingerprint_of(connection: Connection, table: str) -> str:
+    """Return what identifies the content of a quoted table: rows, values and columns.
+
+    The sum of row hashes ignores row order and, unlike their xor, counts duplicates.
+    """
+    described = connection.execute(f"describe {table}").fetchall()
+    columns = [(name, kind) for name, kind, *_ in described]
+    hashed = ", ".join(quote(name) for name, _ in columns)
+    row = connection.execute(f"select count(*), sum(hash({hashed})) from {table}").fetchone()
+    assert row is not None  # an aggregate without GROUP BY always has one row
+    digest = hashlib.sha256(repr((columns, *row)).encode()).hexdigest()[:16]
+    return f"{row[0]}-{digest}"
+
+
+def table_sizes(connection: Connection) -> dict[str, int]:
+    """Return the row count of every table, from the catalog and so without a scan."""
+    return dict(
+        connection.execute(
+            "select schema_name || '.' || table_name, estimated_size from duckdb_tables() "
+            "where database_name = current_catalog()"
+        ).fetchall()
+    )
+
+
+def _is_lock_conflict(error: duckdb.IOException) -> bool:
+    return "lock" in str(error).lower()
+
+
+def _busy(path: Path, error: duckdb.IOException) -> WarehouseBusy:
+    held = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
+    who = f"{held[1]} (pid {held[2]})" if held else "another process"
+    return WarehouseBusy(
+        f"{path} is open in {who}, which does not know the warehouse's lock. "
+        "Close it there (consumers read published/warehouse.duckdb instead) and try again."
+    )
