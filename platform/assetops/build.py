@@ -21,7 +21,7 @@ from assetops.publish.assets import published_assets
 from assetops.publish.releases import Releases
 from assetops.quality.checks import as_check_result, batch_gate, check_specs, gate_checks
 from assetops.quality.suites import Suite, load_suites
-from assetops.settings import Settings, export, load_settings
+from assetops.settings import Settings, load_settings
 from assetops.warehouse import Warehouse, WarehouseLock, journal
 
 BUILD_JOB = "build"
@@ -85,7 +85,6 @@ class Platform:
 def open_platform(root: Path) -> Platform:
     """Read the platform at `root`, parsing its dbt project if that has changed."""
     settings = load_settings(root)
-    export(settings)
     project = load_project(settings, refresh_manifest(settings))
     warehouse = Warehouse(
         settings.warehouse,

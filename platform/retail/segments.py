@@ -31,7 +31,10 @@ def customer_segments(context: dg.AssetExecutionContext) -> dg.MaterializeResult
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(segments),
-            **{f"customers {name}": int(counts.get(name, 0)) for name in (HIGH, MEDIUM, LOW, CHURNED)},
+            **{
+                f"customers {name}": int(counts.get(name, 0))
+                for name in (HIGH, MEDIUM, LOW, CHURNED)
+            },
             **{name: dg.MetadataValue.float(value) for name, value in metrics.items()},
             "plot": dg.MetadataValue.md(f"![customers by segment]({plot(features, segments)})"),
         }

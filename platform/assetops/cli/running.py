@@ -1,10 +1,11 @@
 """One run in this process, recorded in the Dagster instance like any other."""
 
 import importlib
+import sqlite3
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -169,12 +170,15 @@ def _kept_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     connection closes: that is most of the time that an event takes.
     """
     storage = instance.event_log_storage
-    if not isinstance(storage, SqliteEventLogStorage):
-        yield
-        return
-    with storage.run_connection(run_id) as run, storage.index_connection() as index:
-        for connection in (run, index):
-            connection.exec_driver_sql("select count(*) from sqlite_master").all()
+    with ExitStack() as held:
+        if isinstance(storage, SqliteEventLogStorage):
+            for shard in (run_id, "index"):
+                file = Path(storage.path_for_shard(shard))
+                file.parent.mkdir(parents=True, exist_ok=True)
+                connection = held.enter_context(closing(sqlite3.connect(file)))
+                # Only a connection that has read the file counts.
+                connection.execute("pragma journal_mode = wal")
+                connection.execute("select count(*) from sqlite_master").fetchall()
         yield
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from assetops.dbt.manifest import packed_manifest
 from assetops.errors import TransformError
-from assetops.settings import Settings
+from assetops.settings import Settings, export
 
 _RESULTS = {"LogModelResult", "LogTestResult", "LogSnapshotResult", "LogSeedResult"}
 
@@ -110,6 +110,7 @@ def _run(settings: Settings, arguments: Sequence[str], put: Any) -> Any:
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
 
+    export(settings)
     manifest = Manifest.from_msgpack(packed_manifest(settings))
     try:
         return dbtRunner(manifest=manifest, callbacks=[put]).invoke(

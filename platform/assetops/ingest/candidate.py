@@ -1,6 +1,8 @@
 """A landing file as a typed candidate table, or every way in which it breaks its contract."""
 
 import csv
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +52,7 @@ def _read(connection: Connection, file: Path, dataset: Dataset) -> str:
         query = read(connection, file, dataset.columns)
         connection.execute(f"create or replace table {table} as {query}", [str(file)])
     except SqlError as error:
-        raise IngestError(f"{file.name}: {_cause(error)}") from None
+        raise IngestError(f"{_cause(error, file, ingest.format)} Send it again.") from None
     row = connection.execute(f"select count(*) from {table}").fetchone()
     if row == (0,):
         raise IngestError(f"{file.name} has no rows: expected at least one. Send it again.")
@@ -190,15 +192,38 @@ def _reject_bad_keys(
     if twice:
         rows = "; ".join(f"rows {', '.join(map(str, found[:SHOWN]))}" for found, _ in twice)
         raise IngestError(
-            f"{file.name}: {twice[0][1]} keys ({_list(ingest.key)}) occur more than once: {rows}."
+            f"{file.name}: {twice[0][1]} of the keys ({_list(ingest.key)}) occur more than once: "
+            f"{rows}."
         )
 
 
-def _cause(error: Exception) -> str:
-    """Return the first lines of DuckDB's message: what follows lists options and internals."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    kept = [line for line in lines[:4] if line and not line.lower().startswith("possible")]
-    return " ".join(kept)[:400] + " Send the file again."
+def _cause(error: Exception, file: Path, kind: Format) -> str:
+    """Return where a file is broken and how, without the data that DuckDB would quote."""
+    said = str(error)
+    if kind is Format.JSONL:
+        return _broken_line(file) or f"{file.name} cannot be read as JSON Lines."
+    if kind is Format.PARQUET:
+        return f"{file.name} is no whole Parquet file: was it cut off on its way?"
+    line = re.search(r"CSV Error on Line: (\d+)", said)
+    reason = re.search(
+        r"Expected Number of Columns: \d+ Found: \d+|Value with unterminated quote"
+        r"|[Ii]nvalid unicode|Maximum line size of \d+ bytes exceeded",
+        said,
+    )
+    where = f"{file.name}:{line[1]}" if line else file.name
+    return f"{where}: is no CSV as RFC 4180 has it: {reason[0] if reason else 'cannot be read'}."
+
+
+def _broken_line(file: Path) -> str | None:
+    with file.open("rb") as opened:
+        for number, line in enumerate(opened, start=1):
+            try:
+                json.loads(line.strip() or b"null")
+            except UnicodeDecodeError:
+                return f"{file.name}:{number}: is not UTF-8."
+            except json.JSONDecodeError as error:
+                return f"{file.name}:{number}: is no JSON: {error.msg} (column {error.colno})."
+    return None
 
 
 def _shown(value: object, column: Column) -> str:

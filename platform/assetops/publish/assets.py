@@ -31,20 +31,17 @@ def published_assets(
 ) -> dg.AssetsDefinition:
     """Return the assets that consumers read, published by one op: all of a run or none.
 
-    Args:
-        project: Says which datasets are published; there is at least one.
-        warehouse: Where the marts are.
-        ledger: Knows what checks found on which content, and remembers what was published.
-        releases: Where releases are made and switched.
-        required_checks: By the mart's asset key as a path, the checks that must have passed.
-        data_as_of: Tells the time up to which a mart's data reaches, in UTC.
+    `required_checks` names, by the mart's asset key as a path, what must have passed; `data_as_of`
+    tells the time in UTC up to which a mart's data reaches. At least one dataset is published.
     """
     marts = {dg.AssetKey(mart.published_key): mart for mart in project.published()}
 
     @dg.multi_asset(
         name="release",
         specs=[_spec(key, mart, project, releases) for key, mart in marts.items()],
-        can_subset=True,
+        # Never in parts: Dagster would cut an op that can be, and each part would switch.
+        can_subset=False,
+        required_resource_keys={"warehouse"},
         pool="warehouse",
         # A release is a whole, whichever partitions a run brought in.
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -52,27 +49,48 @@ def published_assets(
     def release(context: dg.AssetExecutionContext) -> Iterator[Happening]:
         """Verify the marts, and let consumers see them in one switch."""
         run_id = context.run.run_id
-        chosen = {key: mart for key, mart in marts.items() if key in context.selected_asset_keys}
+        chosen = _chosen(context, marts)
         with _failing_plainly(), warehouse.hold(f"run {run_id}", say=context.log.info):
-            verified = verify(
-                list(chosen.values()),
-                warehouse,
-                ledger,
-                required_checks,
-                data_as_of=data_as_of,
-                run_id=run_id,
-            )
+            marts_now = list(chosen.values())
+            gates = (warehouse, ledger, required_checks)
+            verified = verify(marts_now, *gates, data_as_of=data_as_of, run_id=run_id)
             publication = publish(verified, project, warehouse, releases, ledger, run_id=run_id)
         context.log.info(publication.sentence())
-        for key, mart in chosen.items():
-            yield _happening(context, key, mart.key[-1], publication)
+        for key, mart in marts.items():
+            if key in chosen:
+                yield _happening(context, key, mart.key[-1], publication)
+            else:
+                yield _no_event(key)
 
     return release
 
 
+def _chosen(
+    context: dg.AssetExecutionContext, marts: Mapping[dg.AssetKey, Dataset]
+) -> Mapping[dg.AssetKey, Dataset]:
+    """Return the marts that the run has built, or all if it is only to publish.
+
+    The others go into the release as they are in the one before: what this run has not built may
+    be in any state.
+    """
+    selection = context.run.asset_selection
+    built = {k: m for k, m in marts.items() if selection and dg.AssetKey(m.key) in selection}
+    return built or marts
+
+
+def _no_event(key: dg.AssetKey) -> dg.Output[None]:
+    """Return an output that counts as done and tells nobody of new content."""
+    return dg.Output(
+        None,
+        output_name=key.to_python_identifier(),
+        metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True},
+    )
+
+
 def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases) -> dg.AssetSpec:
     contract = mart.contract
-    path = releases.published.path.relative_to(project.settings.root)
+    path, root = releases.published.path, project.settings.root
+    path = path.relative_to(root) if path.is_relative_to(root) else path
     example = contract.usage[0].sql if contract.usage else f"select * from {SCHEMA}.{mart.key[-1]}"
     columns = [
         dg.TableColumn(column.name, column.data_type or "", column.description or None)
@@ -81,7 +99,6 @@ def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases)
     return dg.AssetSpec(
         key,
         deps=[dg.AssetKey(mart.key)],
-        skippable=True,
         description=mart.description,
         owners=contract.owners,
         kinds={"duckdb"},
@@ -92,7 +109,7 @@ def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases)
         if contract.fresh_within
         else None,
         metadata={
-            "file": dg.MetadataValue.path(str(path)),
+            "file": dg.MetadataValue.path(path),
             "query": dg.MetadataValue.md(f"```sql\n{example.strip()}\n```"),
             "dagster/table_name": f"{SCHEMA}.{mart.key[-1]}",
             **({"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}),
@@ -117,12 +134,8 @@ def _happening(
             **_time("data_as_of", verified.data_as_of),
         }
         context.log_event(dg.AssetObservation(key, metadata=observed))
-        # The op's output counts as done, and freshness is not renewed.
-        return dg.Output(
-            None,
-            output_name=key.to_python_identifier(),
-            metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True},
-        )
+        # Freshness is not renewed.
+        return _no_event(key)
     table = publication.release.tables[name]
     return dg.MaterializeResult(
         asset_key=key,

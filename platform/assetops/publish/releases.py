@@ -107,12 +107,8 @@ class Releases:
     ) -> Release:
         """Make a release of the verified tables, and of the current release's for the rest.
 
-        Args:
-            warehouse: Where the verified tables are.
-            datasets: All published datasets by their published name.
-            verified: What the gates have seen, by published name.
-            manifest: dbt's manifest, which is kept with the release.
-            run_id: The run that makes it.
+        `datasets` are all published ones and `verified` is what the gates have seen, both by
+        published name; dbt's manifest is kept with the release.
 
         Raises `PublishError`, and leaves nothing, if what was copied is not what was verified.
         """
@@ -122,17 +118,13 @@ class Releases:
             building = self.folder / f".building-{release_id}"
             building.mkdir(parents=True)
             try:
+                before = (current, self.file(current.id)) if current else None
+                file = building / FILE_NAME
                 release = Release(
                     id=release_id,
                     created_at=at,
                     run_id=run_id,
-                    tables=write_contents(
-                        building / FILE_NAME,
-                        warehouse,
-                        datasets,
-                        verified,
-                        previous=(current, self.file(current.id)) if current else None,
-                    ),
+                    tables=write_contents(file, warehouse, datasets, verified, previous=before),
                     previous=current.id if current else None,
                 )
                 durable.copy(manifest, building / "manifest.json")

@@ -111,6 +111,7 @@ def _gate(
         name="gate_" + "_".join(dataset.key),
         specs=check_specs(suite, key),
         can_subset=True,
+        required_resource_keys={"warehouse"},
         pool="warehouse",
     )
     def gate(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:

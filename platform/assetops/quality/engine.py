@@ -189,11 +189,10 @@ class _Run:
             answer = plan.rule._validate(
                 metrics=values, runtime_configuration=_RESULT, execution_engine=self.engine
             )
+            status = Status.PASSED if answer["success"] else Status.FAILED
+            return self._found(plan, status, answer.get("result") or {}, metrics)
         except Exception as error:
             return self._errored(plan.expectation, cause(error))
-        result = answer.get("result") or {}
-        status = Status.PASSED if answer["success"] else Status.FAILED
-        return self._found(plan, status, result, metrics)
 
     def _found(
         self, plan: _Plan, status: Status, result: Mapping[str, Any], metrics: Mapping[Any, Any]
@@ -201,7 +200,8 @@ class _Run:
         expectation, rule = plan.expectation, plan.rule
         columns = columns_of(plan.kwargs)
         observed = result.get("observed_value")
-        failing = result.get("unexpected_count")
+        # Rules about a column as a whole count something else there: values, not rows.
+        failing = result.get("unexpected_count") if getattr(rule, "map_metric", None) else None
         if "unexpected_rows_query" in type(rule).__fields__:
             failing, observed = observed, None
         query = self.evidence.query(rule, plan.needs, metrics) if failing else None

@@ -81,16 +81,13 @@ class Evidence:
         wanted = list(dict.fromkeys([*self.key, *columns]))
         # A rule about a whole row, or one's own query, shows all that it returns.
         chosen = ", ".join(quote(name) for name in wanted) if columns else "*"
-        try:
-            statement = f"select {chosen} from ({query}\n) as failing order by all"
-            result = self.engine.execute_query(_text(f"{statement} limit {SAMPLE_ROWS}"))
-            names = list(result.keys())
-            found = result.fetchall()
-        except sa.exc.SQLAlchemyError:
-            return ()
+        statement = f"select {chosen} from ({query}\n) as failing order by all limit {SAMPLE_ROWS}"
+        # A colon would mark a parameter for SQLAlchemy; here it is part of a name or a value.
+        result = self.engine.execute_query(sa.text(statement.replace(":", r"\:")))
+        names = list(result.keys())
         return tuple(
             {name: self._shown(name, value) for name, value in zip(names, row, strict=True)}
-            for row in found
+            for row in result.fetchall()
         )
 
     def _shown(self, name: str, value: Any) -> Any:
@@ -123,11 +120,6 @@ def _condition_behind(count: Any) -> Any:
             return metric
         waiting.extend(metric.metric_dependencies.values())
     return None
-
-
-def _text(statement: str) -> Any:
-    """Return SQL as it is, whatever colons it has."""
-    return sa.text(statement.replace(":", r"\:"))
 
 
 def _from(rows: Any) -> Any:

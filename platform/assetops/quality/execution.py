@@ -49,11 +49,36 @@ _TYPES = frozenset(
 )
 
 
+# Keywords that DuckDB does not call reserved, and yet does not take as a column's bare name.
+_ALSO_RESERVED = frozenset(
+    "anti asof at authorization binary by collation concurrently cross freeze full glob ilike "
+    "inner is isnull join left like natural notnull outer overlaps positional right semi similar "
+    "tablesample unpack verbose".split()
+)
+
+
+class _Preparer(duckdb_engine.DuckDBIdentifierPreparer):
+    """Quotes every name that DuckDB would take for a keyword."""
+
+    def __init__(self, dialect: Any, **options: Any) -> None:
+        super().__init__(dialect, **options)
+        self.reserved_words |= _ALSO_RESERVED
+
+
 class DuckDBDialect(duckdb_engine.Dialect):
     """DuckDB without SQLAlchemy's transactions: one failed statement must not end the others."""
 
     driver = "assetops"
     supports_statement_cache = False
+    preparer = _Preparer
+
+    def _get_default_schema_name(self, connection: Any) -> str:
+        return "main"
+
+    def get_schema_names(self, connection: Any, **_: Any) -> list[str]:
+        """Return the schemas of the opened file, by their plain names."""
+        query = "select schema_name from duckdb_schemas() where database_name = current_database()"
+        return [row[0] for row in connection.execute(sa.text(query))]
 
     def do_begin(self, connection: Any) -> None:
         """Leave every statement on its own."""
@@ -65,6 +90,7 @@ class DuckDBDialect(duckdb_engine.Dialect):
         """Nothing is open that could be rolled back."""
 
 
+_DRIVER = "duckdb+assetops"
 sa.dialects.registry.register("duckdb.assetops", __name__, "DuckDBDialect")
 
 
@@ -87,19 +113,19 @@ class _DialectModule:
         return found
 
 
-@cache
 def _type_class(name: str) -> type[sa.types.TypeEngine[Any]] | None:
     """Return the class of a DuckDB type: that of DECIMAL(12,2) is a kind of DECIMAL."""
     written = re.sub(r"\s*([(),])\s*", r"\1", name.upper().strip())
-    base, arguments = written.partition("(")[::2]
-    base = "LIST" if written.endswith("]") else _ALIASES.get(base, base)
-    if base not in _TYPES:
-        return None
-    if base == "LIST" or (arguments and base not in ("VARCHAR", "ENUM")):
-        parent = _type_class(base) if written != base else sa.types.NullType
-        full = written if base == "LIST" else f"{base}({arguments}"
-        return type(full, (parent or sa.types.NullType,), {})
-    return type(base, (sa.types.NullType,), {})
+    if written.endswith("]"):
+        return _class(written, "LIST")
+    word, bracket, arguments = written.partition("(")
+    base = _ALIASES.get(word, word)
+    return _class(base + bracket + arguments, base) if base in _TYPES else None
+
+
+@cache
+def _class(name: str, base: str) -> type[sa.types.TypeEngine[Any]]:
+    return type(name, (sa.types.NullType if name == base else _class(base, base),), {})
 
 
 class _Inspector:
@@ -108,18 +134,20 @@ class _Inspector:
     def __init__(self, engine: "DuckDBExecutionEngine") -> None:
         self.dialect = engine.engine.dialect
         self._engine = engine
+        self._described: dict[str, list[dict[str, Any]]] = {}
 
     def get_columns(
         self, table_name: str, schema: str | None = None, **_: Any
     ) -> list[dict[str, Any]]:
         """Return name and type of every column; a table that is not there is an error."""
         table = ".".join(_quoted(name) for name in (schema, table_name) if name)
-        statement = sa.text("describe " + table.replace(":", r"\:"))
-        described = self._engine.execute_query(statement)
-        return [
-            {"name": row[0], "type": (_type_class(row[1]) or sa.types.NullType)()}
-            for row in described.fetchall()
-        ]
+        if table not in self._described:
+            statement = sa.text("describe " + table.replace(":", r"\:"))
+            self._described[table] = [
+                {"name": row[0], "type": (_type_class(row[1]) or sa.types.NullType)()}
+                for row in self._engine.execute_query(statement).fetchall()
+            ]
+        return self._described[table]
 
     def get_pk_constraint(self, *_: Any, **__: Any) -> dict[str, Any]:
         """Return no primary key: keys are named by contracts here."""
@@ -138,8 +166,10 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
     can share their query are ready.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, **options: Any) -> None:
+        if connection_string := options.get("connection_string"):
+            options["connection_string"] = re.sub(r"^duckdb:", f"{_DRIVER}:", connection_string)
+        super().__init__(**options)
         self.dialect_module: Any = _DialectModule()
         # Why a metric could not be computed; GX would try three times, and blame the last error.
         self.failures: dict[Any, str] = {}
@@ -156,6 +186,11 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         if self._inspector is None:
             self._inspector: Any = _Inspector(self)
         return self._inspector
+
+    def get_batch_data_and_markers(self, batch_spec: Any) -> Any:
+        """Return a batch as stock GX asks for it: what failed on the last one may now succeed."""
+        self.failures.clear()
+        return super().get_batch_data_and_markers(batch_spec)
 
     def load(self, relation: Relation, batch_id: str) -> None:
         """Make a table the batch of this name, and forget everything known of the last one."""
@@ -251,7 +286,7 @@ def _count_behind(metric: MetricConfiguration) -> tuple[Any, ...] | None:
 def open_engine(open_connection: Callable[[], Any]) -> DuckDBExecutionEngine:
     """Return an engine on the connection that the caller's function opens."""
     engine = sa.create_engine(
-        "duckdb+assetops://",
+        f"{_DRIVER}://",
         creator=lambda: duckdb_engine.ConnectionWrapper(open_connection()),
         poolclass=sa.pool.StaticPool,
     )

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
+import sqlalchemy as sa
 from great_expectations.datasource.fluent import SQLDatasource
 from great_expectations.datasource.fluent.sources import DataSourceManager
 from great_expectations.expectations import core
@@ -24,6 +25,10 @@ class DuckDBDatasource(SQLDatasource):
         """The engine that understands DuckDB."""
         return DuckDBExecutionEngine
 
+    def get_engine(self) -> sa.Engine:
+        """Return the one SQLAlchemy engine: a file is opened with one configuration only."""
+        return self.get_execution_engine().engine
+
 
 def register() -> None:
     """Give every GX context in this process `data_sources.add_duckdb`."""
@@ -38,8 +43,8 @@ def vocabulary_of_gx() -> dict[str, dict[str, list[str]]]:
     """Return every built-in expectation's arguments, as `vocabulary.json` holds them."""
     about_the_expectation = {*Expectation.__fields__} - _RUNTIME
     found = {}
-    for kind in sorted(vars(core).values(), key=str):
-        if not (isinstance(kind, type) and issubclass(kind, Expectation)):
+    for kind in vars(core).values():
+        if not (isinstance(kind, type) and issubclass(kind, Expectation)) or kind.is_abstract():
             continue
         fields = {n: f for n, f in kind.__fields__.items() if n not in about_the_expectation}
         found[str(kind.expectation_type)] = {

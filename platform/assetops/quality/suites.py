@@ -15,7 +15,7 @@ from assetops.errors import SuiteError, did_you_mean
 from assetops.model import Dataset, Severity, Word
 from assetops.project import Project
 from assetops.quality.vocabulary import Arguments, vocabulary
-from assetops.quality.words import check_name, columns_of
+from assetops.quality.words import check_name, columns_in, columns_of
 
 # What a suite may ask for as {"$PARAMETER": …}; the gates fill them in.
 PARAMETERS = ("as_of", "as_of_minus_1_day", "partition")
@@ -66,14 +66,18 @@ def load_suites(project: Project) -> dict[str, Suite]:
         shown = path.relative_to(project.settings.root).as_posix()
         dataset = project.by_address.get(address)
         if dataset is None:
-            known = did_you_mean(address, project.by_address)
-            mistakes.append(f"{shown} checks no known asset.{known}")
+            near = did_you_mean(address, project.by_address)
+            mistakes.append(f"{shown} checks no known asset.{near}")
             continue
-        reader = _Reader(shown, path.read_text(), dataset, vocabulary(folder.parent / "plugins"))
+        known = vocabulary(folder.parent / "plugins")
         try:
-            suites[address] = Suite(address=address, path=path, expectations=reader.read())
+            expectations = _Reader(shown, path.read_text("utf-8"), dataset, known).read()
+        except UnicodeDecodeError as error:
+            mistakes.append(f"{shown} is no UTF-8 text ({error.reason}). Save it as UTF-8.")
         except SuiteError as error:
             mistakes.append(str(error))
+        else:
+            suites[address] = Suite(address=address, path=path, expectations=expectations)
     if mistakes:
         raise SuiteError("\n".join(mistakes))
     return suites
@@ -109,6 +113,11 @@ class _Reader:
                 mistakes.append(
                     f"{self.shown}:{line}: a second expectation called {expectation.name} (the "
                     f"first is in line {names[expectation.name]}). Name one of them in meta.name."
+                )
+            if expectation.name in {test.name for test in self.dataset.tests}:
+                mistakes.append(
+                    f"{self.shown}:{line}: {expectation.name} is the name of a dbt test on "
+                    f"{self.dataset.address}, too. Name the expectation otherwise in meta.name."
                 )
             names.setdefault(expectation.name, line)
             expectations.append(expectation)
@@ -174,7 +183,8 @@ class _Reader:
             if key not in kwargs:
                 yield f"{kind} needs the argument {key}.", kind
         columns = {column.name for column in self.dataset.columns}
-        for column in (*columns_of(kwargs), *_columns_in_condition(kwargs)) if columns else ():
+        checked = (*columns_of(kwargs), *columns_in(kwargs.get("row_condition")))
+        for column in checked if columns else ():
             if column not in columns | BOOKKEEPING:
                 near = did_you_mean(column, columns)
                 yield f"{self.dataset.address} has no column {column}.{near}", column
@@ -213,11 +223,6 @@ def _expectation(entry: Mapping[str, Any]) -> Expectation:
         severity=Severity(entry.get("severity", Severity.CRITICAL)),
         description=reason,
     )
-
-
-def _columns_in_condition(kwargs: Mapping[str, Any]) -> list[str]:
-    condition = kwargs.get("row_condition")
-    return re.findall(r"col\([\"'](.+?)[\"']\)", condition) if isinstance(condition, str) else []
 
 
 def _parameter_mistakes(value: Any) -> Iterator[tuple[str, str]]:

@@ -75,8 +75,29 @@ def _strict(kwargs: Mapping[str, Any]) -> bool:
 
 def _tolerance(kwargs: Mapping[str, Any]) -> str:
     condition, mostly = kwargs.get("row_condition"), kwargs.get("mostly", 1)
-    where = f", where {condition}" if condition else ""
+    where = f", where {_condition(condition)}" if condition else ""
     return where + (f", in at least {mostly:.4g} of the rows" if mostly != 1 else "")
+
+
+def columns_in(condition: Any) -> list[str]:
+    """Return the columns that a row condition names, in GX's old form or its new one."""
+    if isinstance(condition, str):
+        return re.findall(r"col\([\"'](.+?)[\"']\)", condition)
+    if not isinstance(condition, Mapping):
+        return []
+    own = [str(condition["column"].get("name"))] if "column" in condition else []
+    return own + [name for part in condition.get("conditions", ()) for name in columns_in(part)]
+
+
+def _condition(condition: Any) -> str:
+    if not isinstance(condition, Mapping):
+        return str(condition)
+    if "conditions" in condition:
+        return f" {condition.get('type')} ".join(map(_condition, condition["conditions"]))
+    name = columns_in(condition)[0]
+    if condition.get("type") == "nullity":
+        return f"{name} is {'null' if condition.get('is_null') else 'not null'}"
+    return f"{name} {condition.get('operator')} {_shown(condition.get('parameter'))}"
 
 
 def _shown(value: Any) -> str:

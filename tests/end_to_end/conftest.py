@@ -1,0 +1,154 @@
+"""A small shop on the real stack: built once, copied for every test that breaks something."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from rich.console import Console
+
+from assetops.build import Platform, build_definitions, open_platform
+from assetops.cli.progress import Progress
+from assetops.cli.running import Outcome, run_build, run_checks
+from assetops.warehouse import open_read_only
+
+REPO = Path(__file__).parents[2]
+DAYS = 12
+YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
+
+
+@dataclass
+class Shop:
+    """One platform root that a test may break."""
+
+    root: Path
+
+    @cached_property
+    def platform(self) -> Platform:
+        return open_platform(self.root)
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        from retail.segments import customer_segments
+
+        return build_definitions(self.root, assets=[customer_segments])
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "data/dev/landing/retail"
+
+    @property
+    def published(self) -> Path:
+        return self.root / "data/dev/published/warehouse.duckdb"
+
+    def file(self, source: str, day: date = YESTERDAY) -> Path:
+        return next((self.landing / source).glob(f"{day}.*"))
+
+    def build(self, **options: Any) -> Outcome:
+        """Build in this process, as `assetops build` does in its own."""
+        os.chdir(self.root)
+        progress = Progress(Console(quiet=True))
+        return run_build(self.platform, self.definitions, progress, **options)
+
+    def check(self, *addresses: str) -> Outcome:
+        os.chdir(self.root)
+        progress = Progress(Console(quiet=True))
+        return run_checks(self.platform, self.definitions, progress, addresses)
+
+    def command(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `assetops …` in a process of its own, in the root."""
+        return subprocess.run(
+            [sys.executable, "-c", "from assetops.cli import main; main()", *words],
+            cwd=self.root,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    def environment(self, **more: str) -> dict[str, str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ASSETOPS_", "DAGSTER_"))}
+        return {**clean, "PYTHONPATH": str(REPO / "platform"), **more}
+
+    def consumed(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return what a consumer reads from the published file."""
+        with open_read_only(self.published) as connection:
+            return connection.execute(sql).fetchall()
+
+    def private(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.platform.warehouse.connect() as connection:
+            return connection.execute(sql).fetchall()
+
+    def state(self) -> dict[str, Any]:
+        """Return what a failed build must leave as it was: raw, and what consumers see."""
+        with self.platform.warehouse.connect() as connection:
+            raw = {
+                table: connection.execute(
+                    f"select count(*), sum(hash(t)) from raw.{table} t"
+                ).fetchone()
+                for (table,) in connection.execute(
+                    "select table_name from duckdb_tables() where schema_name = 'raw'"
+                ).fetchall()
+            }
+        return {"raw": raw, "published": os.readlink(self.published)}
+
+
+def simulate(root: Path, days: int, *, start: date, orders: int = 20) -> None:
+    from click.testing import CliRunner
+
+    from retail.cli import main
+
+    out = root / "data/dev/landing/retail"
+    words = ["simulate", f"--days={days}", f"--orders-per-day={orders}", f"--start={start}"]
+    result = CliRunner().invoke(main, [*words, f"--out={out}"])
+    assert result.exit_code == 0, result.output
+
+
+def make_root(root: Path) -> Path:
+    """Return a root with the project's files, and nothing landed."""
+    root.mkdir(parents=True)
+    for name in ("dbt_project", "gx"):
+        shutil.copytree(REPO / name, root / name, ignore=shutil.ignore_patterns("target", "logs"))
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy2(REPO / name, root / name)
+    (root / "platform").symlink_to(REPO / "platform")
+    return root
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A shop with twelve days, built and published; no test may change it."""
+    shop = Shop(make_root(tmp_path_factory.mktemp("built") / "shop"))
+    simulate(shop.root, DAYS, start=YESTERDAY - timedelta(days=DAYS - 1))
+    outcome = shop.build()
+    assert outcome.exit_code == 0, outcome.failures
+    return shop
+
+
+@pytest.fixture
+def shop(built: Shop, tmp_path: Path) -> Shop:
+    """A copy of the built shop, for one test to break."""
+    shutil.copytree(built.root, tmp_path / "shop", symlinks=True)
+    return Shop(tmp_path / "shop")
+
+
+@pytest.fixture
+def empty_shop(tmp_path: Path) -> Shop:
+    """A root in which nothing has landed yet."""
+    return Shop(make_root(tmp_path / "shop"))
+
+
+@pytest.fixture(autouse=True)
+def back_home() -> Any:
+    """Builds make the root the current folder, as the command line does."""
+    before = Path.cwd()
+    yield
+    os.chdir(before)
