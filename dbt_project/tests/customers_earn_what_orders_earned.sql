@@ -5,8 +5,7 @@ with
     earned as (select coalesce(sum(revenue), 0) as revenue from {{ ref("orders") }}),
 
     spent as (
-        select coalesce(sum(lifetime_revenue), 0) as revenue
-        from {{ ref("customers") }}
+        select coalesce(sum(lifetime_revenue), 0) as revenue from {{ ref("customers") }}
     )
 
 select earned.revenue as earned, spent.revenue as spent

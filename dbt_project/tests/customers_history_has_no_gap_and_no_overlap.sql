@@ -15,5 +15,4 @@ with
 select customer_id, valid_from, valid_to, is_current, next_valid_from
 from history
 where
-    valid_to is distinct from next_valid_from
-    or is_current <> (next_valid_from is null)
+    valid_to is distinct from next_valid_from or is_current <> (next_valid_from is null)

@@ -10,7 +10,10 @@ with
 
     reported as (select order_date, orders from {{ ref("orders_daily") }})
 
-select order_date, placed.orders as placed, reported.orders as reported
+select
+    coalesce(placed.order_date, reported.order_date) as order_date,
+    placed.orders as placed,
+    reported.orders as reported
 from placed
-full outer join reported using (order_date)
+full outer join reported on placed.order_date = reported.order_date
 where placed.orders is distinct from reported.orders

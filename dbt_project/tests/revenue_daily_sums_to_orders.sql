@@ -10,7 +10,10 @@ with
 
     reported as (select revenue_date as day, revenue from {{ ref("revenue_daily") }})
 
-select day, earned.revenue as earned, reported.revenue as reported
+select
+    coalesce(earned.day, reported.day) as day,
+    earned.revenue as earned,
+    reported.revenue as reported
 from earned
-full outer join reported using (day)
+full outer join reported on earned.day = reported.day
 where earned.revenue is distinct from reported.revenue

@@ -4,7 +4,6 @@
 -#}
 {% macro find_touched_orders(table) %}
     {%- set raw = source("retail", table) %}
-    {{ ensure_consumed_loads() }}
     {%- if is_incremental() %}
     create or replace temp table changed as {{ changed_landings([raw]) }};
 
@@ -23,7 +22,6 @@
 -#}
 {% macro find_touched_dates() %}
     {%- set orders, items = ref("stg_retail__orders"), ref("stg_retail__order_items") %}
-    {{ ensure_consumed_loads() }}
     {%- if is_incremental() %}
     create or replace temp table changed as {{ changed_landings([orders, items]) }};
 
@@ -53,9 +51,14 @@
     now. `delete+insert` would keep the rows of an order, or of a date, of which nothing is left.
 -#}
 {% macro get_incremental_rebuild_touched_sql(arguments) %}
-    {%- set columns = get_quoted_csv(arguments["dest_columns"] | map(attribute="name")) %}
+    {%- set columns = get_quoted_csv(
+        arguments["dest_columns"] | map(attribute="name")
+    ) %}
     delete from {{ arguments["target_relation"] }}
-    where {{ arguments["unique_key"] }} in (select {{ arguments["unique_key"] }} from touched);
+    where
+        {{ arguments["unique_key"] }}
+        in (select {{ arguments["unique_key"] }} from touched)
+    ;
 
     insert into {{ arguments["target_relation"] }} ({{ columns }})
     select {{ columns }} from {{ arguments["temp_relation"] }}

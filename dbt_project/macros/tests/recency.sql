@@ -8,5 +8,6 @@
     from {{ model }}
     having
         max({{ column_name }}) is null
-        or max({{ column_name }}) < {{ as_of() }} - interval '{{ interval }} {{ datepart }}'
+        or max({{ column_name }})
+        < {{ as_of() }} - interval '{{ interval }} {{ datepart }}'
 {% endtest %}

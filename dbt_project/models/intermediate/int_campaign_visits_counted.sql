@@ -1,5 +1,4 @@
-with
-    events as (select * from {{ ref("stg_retail__web_events") }})
+with events as (select * from {{ ref("stg_retail__web_events") }})
 
 select
     campaign_id,

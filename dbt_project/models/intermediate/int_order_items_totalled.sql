@@ -1,6 +1,5 @@
 {#- Not stored: `orders` narrows the lines to those of the orders that it rebuilds, then adds up. -#}
-with
-    items as (select * from {{ ref("stg_retail__order_items") }})
+with items as (select * from {{ ref("stg_retail__order_items") }})
 
 select
     order_id,

@@ -23,9 +23,7 @@ select
     cast(orders.first_ordered_at as date) as first_order_on,
     cast(orders.last_ordered_at as date) as last_order_on,
     {# greatest() of DuckDB passes over nulls: a customer without orders has no orders' time. #}
-    greatest(
-        customers.updated_at, orders.updated_at, segments.updated_at
-    ) as updated_at
+    greatest(customers.updated_at, orders.updated_at, segments.updated_at) as updated_at
 from customers
 left join orders on customers.customer_id = orders.customer_id
 left join segments on customers.customer_id = segments.customer_id

@@ -1,5 +1,4 @@
-with
-    changes as (select * from {{ ref("stg_retail__customers") }})
+with changes as (select * from {{ ref("stg_retail__customers") }})
 
 select
     customer_id,

@@ -20,7 +20,7 @@ with
         {% if is_incremental() %}
             {# A row without a date must fail the build, as it would fail a full one. #}
             where
-                order_date in (select order_date from touched)
+                order_date in (select touched.order_date from touched)
                 or order_date is null
         {% endif %}
     ),
@@ -29,7 +29,7 @@ with
         select *
         from {{ ref("int_order_items_totalled") }}
         {% if is_incremental() %}
-            where order_id in (select order_id from orders)
+            where order_id in (select orders.order_id from orders)
         {% endif %}
     ),
 
@@ -60,8 +60,9 @@ select
     orders.discount,
     orders.order_total,
     cast(
-        case when orders.status = 'cancelled' then 0 else orders.order_total end
-        as decimal(12, 2)
+        case
+            when orders.status = 'cancelled' then 0 else orders.order_total
+        end as decimal(12, 2)
     ) as revenue,
     least(orders.landed_on, baskets.first_landed_on) as first_landed_on,
     greatest(orders.landed_on, baskets.last_landed_on) as last_landed_on,

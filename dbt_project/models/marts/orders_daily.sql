@@ -30,9 +30,8 @@ select
     coalesce(arrivals.new_customers, 0) as new_customers,
     cast(daily.quantity as bigint) as quantity,
     cast(
-        daily.revenue / nullif(daily.orders - daily.cancelled_orders, 0) as decimal(
-            12, 2
-        )
+        daily.revenue
+        / nullif(daily.orders - daily.cancelled_orders, 0) as decimal(12, 2)
     ) as average_order_value,
     daily.updated_at
 from daily

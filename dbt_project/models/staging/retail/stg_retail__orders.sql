@@ -18,7 +18,7 @@ with
         select *
         from {{ source("retail", "orders") }}
         {% if is_incremental() %}
-            where order_id in (select order_id from touched)
+            where order_id in (select touched.order_id from touched)
         {% endif %}
     ),
 
