@@ -1,0 +1,37 @@
+"""A code location loads in every run and every step, so that it must not load what is heavy."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("great_expectations", "pandas", "sklearn", "matplotlib", "dbt.cli")
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The modules that loading the code location loads, in a process of its own."""
+    program = "import sys, retail.definitions; print('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "platform"),
+            "ASSETOPS_DATA": str(tmp_path_factory.mktemp("data")),
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("heavy", HEAVY)
+def test_the_code_location_does_not_load(heavy: str, loaded: set[str]) -> None:
+    assert "retail.definitions" in loaded
+    assert heavy not in loaded
