@@ -109,7 +109,7 @@ class Ledger:
         with self._engine.connect() as connection:
             return {
                 check: Verdict.model_validate_json(verdict)
-                for check, verdict in connection.execute(query).tuples()
+                for check, verdict in list[Any](connection.execute(query))
             }
 
     def verified_in(self, asset: str, state: str) -> str | None:
@@ -134,7 +134,7 @@ class Ledger:
         with self._engine.connect() as connection:
             return [
                 (Verdict.model_validate_json(verdict), at, partition)
-                for verdict, at, partition in connection.execute(query).tuples()
+                for verdict, at, partition in list[Any](connection.execute(query))
             ]
 
     def record_rejection(self, batch: Batch, reasons: Sequence[str], *, run_id: str) -> None:

@@ -220,10 +220,16 @@ def _tests_by_node(manifest: Node) -> dict[str, tuple[DbtTest, ...]]:
                     if node["config"]["severity"].lower() == "error"
                     else Severity.WARNING,
                     column=node.get("column_name"),
-                    description=node.get("description", ""),
+                    description=node.get("description") or _said(node),
                 )
             )
     return {unique_id: tuple(tests) for unique_id, tests in found.items()}
+
+
+def _said(test: Node) -> str:
+    """Say what a generic test without a description expects, from its name and its column."""
+    name = (test.get("test_metadata") or {}).get("name", "")
+    return " ".join(filter(None, (test.get("column_name"), name.replace("_", " "))))
 
 
 def _tested_node(test: Node, manifest: Node) -> str | None:

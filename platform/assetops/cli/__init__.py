@@ -1,5 +1,6 @@
 """The command line: thin commands that say what to do next and exit 0 good, 1 bad, 2 not done."""
 
+import atexit
 import importlib
 import os
 import sys
@@ -55,18 +56,30 @@ def group() -> None:
 
 def main() -> NoReturn:
     """Run the command line; an error of ours is a sentence, never a stack trace."""
+    code = _run()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The interpreter's own end would make DuckDB's bindings print what they think has leaked.
+    os._exit(code)
+
+
+def _run() -> int:
+    """Run the command line and return its exit code."""
     try:
         group.main(prog_name="assetops", standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code if error.exit_code != 1 else 2)
+        return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped.", err=True)
-        sys.exit(2)
+        return 2
     except AssetOpsError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(error.exit_code)
-    sys.exit(0)
+        return error.exit_code
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 2
+    return 0
 
 
 def enter_platform() -> "Platform":

@@ -83,7 +83,8 @@ def _warehouse_facts(platform: Platform, dataset: Dataset) -> tuple[dict[str, An
     days = sorted(day for day in loads if day)
     if days:
         expected = (days[-1] - days[0]).days + 1
-        gaps = f", {expected - len(days)} days sent nothing" if expected > len(days) else ""
+        silent = expected - len(days)
+        gaps = f", {silent} day{'s' * (silent > 1)} sent nothing" if silent else ""
         facts["partitions"] = f"{len(days)} days, {days[0]} to {days[-1]}{gaps}"
     return facts, dict(columns)
 
