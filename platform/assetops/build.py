@@ -11,7 +11,7 @@ import dagster as dg
 from assetops.dbt.assets import Transformation, transformed_assets
 from assetops.dbt.manifest import refresh_manifest
 from assetops.errors import AssetOpsError
-from assetops.ingest.assets import Preflight, ingested_assets, pending
+from assetops.ingest.assets import Ingestion, Preflight, ingested_assets, pending
 from assetops.ingest.landing import landed_files
 from assetops.ingest.load import Loader
 from assetops.ledger import Ledger
@@ -144,9 +144,8 @@ def _ingestion(
         platform.settings.home / "quarantine",
         batch_gate(platform.warehouse, suites),
     )
-    return ingested_assets(
-        project, platform.warehouse, loader, Preflight(specs, as_check_result), partitions
-    )
+    work = Ingestion(project, platform.warehouse, loader, Preflight(specs, as_check_result))
+    return ingested_assets(work, partitions)
 
 
 def _transformation(

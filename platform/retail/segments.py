@@ -12,6 +12,8 @@ CHURNED, LOW, MEDIUM, HIGH = "churned", "low_value", "medium_value", "high_value
 FEATURES = ["recency_days", "frequency", "monetary", "trend"]
 CHURNED_AFTER_DAYS = 60
 SEED = 20
+# With fewer customers than this there are no groups to find.
+FEWEST = 30
 
 
 @dg.asset(
@@ -44,44 +46,16 @@ def customer_segments(context: dg.AssetExecutionContext) -> dg.MaterializeResult
 def segment(features: Any) -> tuple[Any, dict[str, float]]:
     """Return `customer_id, segment, confidence, updated_at` per customer, and the model's metrics.
 
-    Customers are grouped by k-means on standardised recency, frequency, spend and trend; the groups
-    are named by their mean spend. Confidence is the share of trees in a random forest that put a
-    customer, held out of their training, into that group. Same features, same result.
+    Who has not ordered for long is churned; the others are grouped by what they do. Same features,
+    same result.
     """
     import pandas as pd
-    from sklearn.cluster import KMeans
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.metrics import silhouette_score
-    from sklearn.preprocessing import QuantileTransformer
 
     known = features[FEATURES].astype(float)
     gone = (known["frequency"] == 0) | (known["recency_days"] > CHURNED_AFTER_DAYS)
     label = pd.Series(CHURNED, index=features.index)
     confidence = pd.Series(1.0, index=features.index)
-    metrics = {"out-of-bag accuracy": 1.0, "silhouette": 0.0}
-    live = known[~gone]
-    if len(live) >= 30:
-        scale = QuantileTransformer(n_quantiles=min(100, len(live)), random_state=SEED)
-        scaled = scale.fit_transform(live)
-        groups = KMeans(n_clusters=3, n_init=5, random_state=SEED).fit_predict(scaled)
-        by_spend = live["monetary"].groupby(groups).mean().sort_values().index
-        names = dict(zip(by_spend, (LOW, MEDIUM, HIGH), strict=True))
-        forest = RandomForestClassifier(
-            n_estimators=60, max_depth=8, oob_score=True, random_state=SEED, n_jobs=1
-        ).fit(scaled, groups)
-        votes = forest.oob_decision_function_
-        label[~gone] = [names[group] for group in groups]
-        confidence[~gone] = [vote[group] for vote, group in zip(votes, groups, strict=True)]
-        sample = min(2000, len(scaled))
-        metrics = {
-            "out-of-bag accuracy": float(forest.oob_score_),
-            "silhouette": float(
-                silhouette_score(scaled, groups, sample_size=sample, random_state=SEED)
-            ),
-        }
-    else:
-        label[~gone] = MEDIUM
-        confidence[~gone] = 0.0
+    label[~gone], confidence[~gone], metrics = _by_value(known[~gone])
     frame = pd.DataFrame(
         {
             "customer_id": features["customer_id"],
@@ -91,6 +65,40 @@ def segment(features: Any) -> tuple[Any, dict[str, float]]:
         }
     )
     return frame, metrics
+
+
+def _by_value(live: Any) -> tuple[Any, Any, dict[str, float]]:
+    """Return segment and confidence of customers who still buy, and how good the grouping is.
+
+    They are grouped by k-means on their ranks in recency, frequency, spend and trend, and the
+    groups named by their mean spend. Confidence is the share of a random forest's trees that put a
+    customer, left out of their training, into the same group.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.metrics import silhouette_score
+    from sklearn.preprocessing import QuantileTransformer
+
+    if len(live) < FEWEST:
+        return MEDIUM, 0.0, {"out-of-bag accuracy": 0.0, "silhouette": 0.0}
+    scale = QuantileTransformer(n_quantiles=min(100, len(live)), random_state=SEED)
+    scaled = scale.fit_transform(live)
+    groups = KMeans(n_clusters=3, n_init=5, random_state=SEED).fit_predict(scaled)
+    by_spend = live["monetary"].groupby(groups).mean().sort_values().index
+    names = dict(zip(by_spend, (LOW, MEDIUM, HIGH), strict=True))
+    forest = RandomForestClassifier(
+        n_estimators=60, max_depth=8, max_samples=min(len(live), 50_000), oob_score=True,
+        random_state=SEED, n_jobs=1,
+    ).fit(scaled, groups)  # fmt: skip
+    votes = forest.oob_decision_function_
+    silhouette = silhouette_score(
+        scaled, groups, sample_size=min(2_000, len(scaled)), random_state=SEED
+    )
+    return (
+        [names[group] for group in groups],
+        [vote[group] for vote, group in zip(votes, groups, strict=True)],
+        {"out-of-bag accuracy": float(forest.oob_score_), "silhouette": float(silhouette)},
+    )
 
 
 def plot(features: Any, segments: Any) -> str:

@@ -13,8 +13,10 @@ from assetops.warehouse import Connection, SqlError
 SHOWN = 5
 
 
-def make_candidate(connection: Connection, file: Path, dataset: Dataset) -> Relation:
-    """Read a landing file into `candidate.<source>__<table>`, typed by the contract.
+def make_candidate(
+    connection: Connection, file: Path, dataset: Dataset, candidate: Relation
+) -> None:
+    """Read a landing file into a table of the `candidate` catalog, typed by the contract.
 
     Raises `IngestError` naming the file, the row or column, and the rule.
     """
@@ -24,7 +26,6 @@ def make_candidate(connection: Connection, file: Path, dataset: Dataset) -> Rela
                 f"dbt_project/{dataset.file}: {dataset.key[-1]}.{column.name} has no data_type, "
                 "which an ingested column needs."
             )
-    candidate = Relation(schema_name="candidate", name="__".join(dataset.key))
     # In memory: a candidate is thrown away, so nothing of it needs to reach the disk.
     connection.execute("attach if not exists ':memory:' as candidate")
     text = _read(connection, file, dataset)
@@ -37,7 +38,6 @@ def make_candidate(connection: Connection, file: Path, dataset: Dataset) -> Rela
     )
     connection.execute(f"drop table {text}")
     _reject_bad_keys(connection, candidate, file, dataset)
-    return candidate
 
 
 def _read(connection: Connection, file: Path, dataset: Dataset) -> str:

@@ -45,17 +45,11 @@ class Loader:
     def load(self, dataset: Dataset, batch: Batch, *, run_id: str) -> Outcome:
         """Load a batch if it passes its pre-flight; otherwise raw stays as it was."""
         with self.warehouse.connect() as connection:
-            try:
-                candidate = make_candidate(connection, batch.file, dataset)
-            except IngestError as fault:
-                outcome = Outcome(batch, (_contract_verdict(str(fault)),))
-            else:
-                verdicts = (_contract_verdict(None), *self.gate(dataset, candidate, batch))
-                outcome = Outcome(batch, verdicts)
-                if not outcome.reasons:
-                    rows, load_id = _into_raw(connection, candidate, dataset, batch, run_id)
-                    outcome = Outcome(batch, verdicts, rows, load_id)
-                connection.execute(f"drop table if exists {candidate.quoted}")
+            candidate, outcome = self._preflight(connection, dataset, batch)
+            if not outcome.reasons:
+                rows, load_id = _into_raw(connection, candidate, dataset, batch, run_id)
+                outcome = Outcome(batch, outcome.verdicts, rows, load_id)
+            connection.execute(f"drop table if exists {candidate.quoted}")
         self.ledger.record_results(
             dataset.address,
             outcome.verdicts,
@@ -64,6 +58,24 @@ class Loader:
             partition=str(batch.partition) if batch.partition else None,
         )
         return self._hold_back(outcome, run_id)
+
+    def examine(self, dataset: Dataset, batch: Batch) -> Outcome:
+        """Take a batch through its pre-flight, and neither load nor quarantine it."""
+        with self.warehouse.connect() as connection:
+            candidate, outcome = self._preflight(connection, dataset, batch)
+            connection.execute(f"drop table if exists {candidate.quoted}")
+        return outcome
+
+    def _preflight(
+        self, connection: Connection, dataset: Dataset, batch: Batch
+    ) -> tuple[Relation, Outcome]:
+        candidate = Relation(schema_name="candidate", name="__".join(dataset.key))
+        try:
+            make_candidate(connection, batch.file, dataset, candidate)
+        except IngestError as fault:
+            return candidate, Outcome(batch, (_contract_verdict(str(fault)),))
+        verdicts = self.gate(dataset, candidate, batch)
+        return candidate, Outcome(batch, (_contract_verdict(None), *verdicts))
 
     def _hold_back(self, outcome: Outcome, run_id: str) -> Outcome:
         """Quarantine a batch that is bad; one whose checks could not run is not known to be."""
