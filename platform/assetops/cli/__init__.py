@@ -4,6 +4,7 @@ import atexit
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -77,6 +78,10 @@ def _run() -> int:
     except AssetOpsError as error:
         click.secho(str(error), fg="red", err=True)
         return error.exit_code
+    except Exception:
+        # A fault of ours: its trace is what a report needs, and 1 would blame the data.
+        traceback.print_exc()
+        return 2
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 2
     return 0

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -41,13 +42,14 @@ def command(select: str | None, partition: str | None, as_json: bool) -> None:
 
 def _summary(console: Console, outcome: "Outcome") -> None:
     console.print(_table(outcome.assets))
+    say = partial(console.print, markup=False, soft_wrap=True)
+    for warning in (words for row in outcome.assets for words in row.warnings):
+        say(warning, style="yellow")
     for failure in outcome.failures:
-        console.print()
-        console.print(f"{failure.step} failed:", style="bold red")
-        console.print(failure.reason, style="red", markup=False)
-    console.print()
-    console.print(outcome.verdict(), style="green" if outcome.exit_code == 0 else "red")
-    console.print(f"[dim]{outcome.next_step()}[/dim]")
+        say(f"\n{failure.step} failed:", style="bold red")
+        say(failure.reason, style="red")
+    say(f"\n{outcome.verdict()}", style="green" if outcome.exit_code == 0 else "red")
+    say(outcome.next_step(), style="dim")
 
 
 def _table(assets: list[AssetRow]) -> Table:
@@ -58,7 +60,7 @@ def _table(assets: list[AssetRow]) -> Table:
         )
     for row in assets:
         table.add_row(
-            row.address + (" (unchanged)" if row.confirmed else ""),
+            row.address + (f" ({row.kept})" if row.kept else ""),
             f"{row.rows:,}" if row.rows is not None else "",
             str(row.batches or ""),
             _checks(row),

@@ -11,7 +11,7 @@ from assetops.cli import enter_platform
 from assetops.cli.progress import Progress
 
 
-@click.command("check")
+@click.command("check", short_help="Run all checks of a dataset, without building it.")
 @click.argument("assets", nargs=-1, required=True, metavar="ASSET…")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def command(assets: tuple[str, ...], as_json: bool) -> None:

@@ -25,7 +25,7 @@ class Finding:
     mend: str = ""
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Say what is wrong with this installation, and the mend.")
 def command() -> None:
     """Look at everything that a build relies on, and say how to mend what is wrong."""
     console = Console(highlight=False)

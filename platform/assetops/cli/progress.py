@@ -30,7 +30,9 @@ class AssetRow:
     failed: int = 0
     seconds: float | None = None
     done: bool = False
-    confirmed: bool = False
+    # What became of a published table that shows what it showed before: confirmed, or held back.
+    kept: str = ""
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -81,6 +83,10 @@ class Progress:
         if self._live:
             self._live.update(self._picture())
 
+    def say(self, message: str) -> None:
+        """Tell what the run waits for."""
+        self.console.print(message, style="yellow", markup=False, soft_wrap=True)
+
     def row(self, address: str) -> AssetRow:
         """Return an asset's row, adding it at first sight."""
         return self.assets.setdefault(address, AssetRow(address))
@@ -90,8 +96,10 @@ class Progress:
             return
         row = self.row("/".join(event.asset_key.path))
         if event.event_type_value == "ASSET_OBSERVATION":
-            # Only publication observes: its table is the same as in the release before.
-            row.done = row.confirmed = True
+            # Only publication observes: consumers see the table that they saw before.
+            seen = event.asset_observation_data.asset_observation.metadata.get("event")
+            row.kept = "held back" if seen and seen.value == "held" else "unchanged"
+            row.done = True
             return
         materialization = event.step_materialization_data.materialization
         metadata = materialization.metadata
@@ -112,6 +120,7 @@ class Progress:
             row.passed += 1
         elif data.severity.value == "WARN":
             row.warned += 1
+            row.warnings.append(f"{row.address}: {data.check_name} warned. {data.description or ''}")
         else:
             row.failed += 1
             if not self._live:
@@ -149,8 +158,8 @@ def what(row: AssetRow) -> Text:
         words.append(f"{row.batches} batch" + ("es" if row.batches > 1 else ""))
     if row.rows is not None:
         words.append(f"{row.rows:,} rows")
-    if row.confirmed:
-        words.append("unchanged")
+    if row.kept:
+        words.append(row.kept)
     return Text(", ".join(words), "dim")
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from assetops.cli import enter_platform
 
 
-@click.command("releases")
+@click.command("releases", short_help="List the releases, and which one consumers see.")
 @click.option("--json", "as_json", is_flag=True, help="Print the releases as JSON.")
 def command(as_json: bool) -> None:
     """List the releases that are kept, and which of them consumers see."""
@@ -25,17 +25,21 @@ def command(as_json: bool) -> None:
         console.print("Nothing is published yet. Next: assetops build")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("Release", "Made (UTC)", "Run", "Tables", "Rows", "Changed", ""):
-        table.add_column(name, justify="right" if name in ("Tables", "Rows") else "left")
+    for name in ("Release", "Made (UTC)", "Tables", "Rows", "Changed", ""):
+        table.add_column(
+            name,
+            justify="right" if name in ("Tables", "Rows") else "left",
+            # An id that is cut off cannot be given to `assetops rollback`.
+            no_wrap=name != "Changed",
+        )
     for row in rows:
-        state = "published, pinned" if row.pinned else "published" if row.current else ""
+        state = "pinned" if row.pinned else "published" if row.current else ""
         table.add_row(
             row.id,
             f"{row.created_at:%Y-%m-%d %H:%M}",
-            row.run_id[:8],
             str(row.tables),
             f"{row.rows:,}",
-            ", ".join(row.changed),
+            "all" if len(row.changed) == row.tables > 1 else ", ".join(row.changed),
             state,
             style="bold green" if row.current else None,
         )

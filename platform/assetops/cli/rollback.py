@@ -5,7 +5,7 @@ import click
 from assetops.cli import enter_platform
 
 
-@click.command("rollback")
+@click.command("rollback", short_help="Publish an earlier release again, and pin it.")
 @click.argument("release_id", required=False, metavar="[ID]")
 @click.option("--unpin", is_flag=True, help="Lift the pin: the next build publishes again.")
 def command(release_id: str | None, unpin: bool) -> None:

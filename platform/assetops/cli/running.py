@@ -1,6 +1,7 @@
 """One run in this process, recorded in the Dagster instance like any other."""
 
 import importlib
+import logging
 import sqlite3
 import sys
 import warnings
@@ -18,13 +19,15 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 
 from assetops.build import BUILD_JOB, Platform
 from assetops.cli.progress import AssetRow, Failure, Progress
-from assetops.errors import AssetOpsError, ConfigError
+from assetops.errors import AssetOpsError, ConfigError, did_you_mean
 from assetops.ingest.assets import ONLY_PENDING
 from assetops.ingest.landing import landed_files
 from assetops.settings import dagster_home
 from assetops.warehouse.duckdb import table_sizes
 
 FROM_TAG, TO_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+# On a run that lives and ends with the process of a command, the environment that it works in.
+PROCESS_TAG = "assetops/process_in"
 
 
 @dataclass
@@ -59,7 +62,9 @@ class Outcome:
     def next_step(self) -> str:
         """Say what a person would do next."""
         if self.exit_code == 0:
-            return "Next: assetops show marts/customers, or assetops up to look around."
+            seen = [row.address for row in self.assets]
+            shown = next((a for a in seen if a.startswith("published/")), seen[-1] if seen else "")
+            return f"Next: assetops show {shown}, or assetops up to look around."
         return f"Mend what is named above and run the command again. Run {self.run_id}"
 
     def as_json(self) -> dict[str, Any]:
@@ -76,6 +81,11 @@ class Outcome:
 
 def load_definitions(root: Path) -> dg.Definitions:
     """Return the definitions of the code location that workspace.yaml names."""
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    # It warns of each blocking check of a source for which nothing new has landed.
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
+    # A source without a new batch has nothing to check; Dagster would warn about each check.
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     try:
         workspace = yaml.safe_load((root / "workspace.yaml").read_text())
         module = workspace["load_from"][0]["python_module"]
@@ -136,11 +146,14 @@ def _run(
     asset_selection: Sequence[dg.AssetKey] | None = None,
 ) -> Outcome:
     run_id = str(uuid4())
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
     with (
         dg.DagsterInstance.from_config(str(dagster_home(platform.settings))) as instance,
-        platform.warehouse.hold(f"run {run_id}", say=progress.console.print),
+        platform.warehouse.hold(f"run {run_id}", say=progress.say),
     ):
+        tags = {**_process_tags(instance, platform), **tags}
+        if ONLY_PENDING in tags:
+            # Only now: whoever had the warehouse until now may have brought in what was pending.
+            tags |= _newest_pending(platform)
         instance.add_event_listener(run_id, progress)
         with _kept_open(instance, run_id), progress.shown():
             result = job.execute_in_process(
@@ -160,6 +173,19 @@ def _run(
         failures=progress.failures,
         publication=_publication(platform, run_id),
     )
+
+
+def _process_tags(instance: dg.DagsterInstance, platform: Platform) -> dict[str, str]:
+    """Return the tags of a run that ends with its process, and end those whose process was killed.
+
+    They would stay STARTED for ever. Whoever holds the warehouse is the only such run there is.
+    """
+    tags = {PROCESS_TAG: platform.settings.env.value}
+    dead = dg.RunsFilter(tags=tags, statuses=[dg.DagsterRunStatus.STARTED])
+    for run in instance.get_runs(dead):
+        instance.report_run_failed(run, "The process of this run was killed.")
+    # Dagster's daemon would try such a run again; the next build mends what it left.
+    return {**tags, "dagster/max_retries": "0"}
 
 
 @contextmanager
@@ -184,24 +210,25 @@ def _kept_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
 
 def _selected(definitions: dg.Definitions, select: str) -> list[dg.AssetKey]:
     graph = definitions.resolve_asset_graph()
-    quoted = select
     core = select.strip("+")
-    if "/" in core and not any(mark in core for mark in ":\"' ()*"):
-        quoted = select.replace(core, f'key:"{core}"')
+    plain = not any(mark in core for mark in ":\"' ()*")
+    quoted = select.replace(core, f'key:"{core}"') if plain and "/" in core else select
     try:
-        keys = dg.AssetSelection.from_string(quoted).resolve(graph)
+        selection = dg.AssetSelection.from_string(quoted)
+        # A release is one op: whoever asks for one published dataset asks for that op.
+        keys = selection.required_multi_asset_neighbors().resolve(graph)
     except Exception as error:
-        raise AssetOpsError(f"--select {select}: {error}") from None
+        if not plain:
+            raise AssetOpsError(f"--select {select}: {error}") from None
+        keys = set()
     if not keys:
-        from assetops.errors import did_you_mean
-
         known = [key.to_user_string() for key in graph.get_all_asset_keys()]
         raise AssetOpsError(f"--select {select} selects no asset.{did_you_mean(core, known)}")
     return sorted(keys)
 
 
 def _partition_tags(platform: Platform, partition: str | None) -> dict[str, str]:
-    """Return the tags of the run's partitions: those asked for, or the newest that is to come in.
+    """Return the tags of the run's partitions: those asked for, or the newest that landed.
 
     A run that brings in all that is new says itself which partitions it has brought; to announce
     the whole range would also announce its gaps.
@@ -215,9 +242,7 @@ def _partition_tags(platform: Platform, partition: str | None) -> dict[str, str]
             f"{landing / 'retail'}"
         )
     if partition is None:
-        new = sorted({batch.partition for batch in platform.pending() if batch.partition})
-        newest = str(new[-1] if new else landed[-1])
-        return {FROM_TAG: newest, TO_TAG: newest, ONLY_PENDING: "true"}
+        return {FROM_TAG: str(landed[-1]), TO_TAG: str(landed[-1]), ONLY_PENDING: "true"}
     first, last = _days(partition)
     if not any(first <= day <= last for day in landed):
         raise AssetOpsError(
@@ -225,6 +250,12 @@ def _partition_tags(platform: Platform, partition: str | None) -> dict[str, str]
             f"to {landed[-1]}."
         )
     return {FROM_TAG: str(max(first, landed[0])), TO_TAG: str(min(last, landed[-1]))}
+
+
+def _newest_pending(platform: Platform) -> dict[str, str]:
+    """Return the tags that name the newest day that is to come in, if there is one."""
+    newest = max((b.partition for b in platform.pending() if b.partition), default=None)
+    return {FROM_TAG: str(newest), TO_TAG: str(newest)} if newest else {}
 
 
 def _days(partition: str) -> tuple[date, date]:
@@ -261,4 +292,4 @@ def _publication(platform: Platform, run_id: str) -> str:
                 "held": f"Verified, and held back: release {release} is pinned "
                 "(assetops rollback --unpin lifts it)",
             }.get(event["event"], f"Release {release} {event['event']}")
-    return "Built, with nothing to publish"
+    return "Built and checked, not published (a whole build does, or --select published/…),"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from assetops.model import Dataset
 
 
-@click.command("show")
+@click.command("show", short_help="Show one dataset on one page.")
 @click.argument("asset")
 @click.option("--json", "as_json", is_flag=True, help="Print the same facts as JSON.")
 def command(asset: str, as_json: bool) -> None:

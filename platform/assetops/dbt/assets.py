@@ -138,29 +138,44 @@ def _variables(context: dg.AssetExecutionContext, as_of: datetime | None) -> dic
 def _landed_partitions(
     context: dg.AssetExecutionContext, work: Transformation, chosen: Sequence[Dataset]
 ) -> dict[dg.AssetKey, list[str]]:
-    """Return, for each partitioned model, the landed days that this run brings into it."""
+    """Return, for each partitioned model, the landed days that this run brings into it.
+
+    These are the days asked for, and those that a source has had news of since the model was last
+    told of: by this run, or by one that did not get as far as the model.
+    """
+    wanted: set[str] = set()
+    if context.has_partition_key_range and not _only_pending(context):
+        wanted = set(context.partition_keys)
     found = {}
     for dataset in chosen:
         if not dataset.contract.partition:
             continue
         key = dg.AssetKey(dataset.key)
-        done = context.instance.get_materialized_partitions(key)
-        wanted = set(context.partition_keys) if context.has_partition_key_range else set()
+        told = _latest_events(context, key)
         days: set[str] = set()
-        with work.warehouse.connect() as connection:
-            for unique_id in work.project.ancestors(dataset):
-                source = work.project.datasets[unique_id]
-                if source.contract.ingest and source.contract.ingest.partition:
-                    standing = journal.standing_loads(connection, source.address)
-                    days |= {
-                        str(day)
-                        for day, load in standing.items()
-                        if load.run_id == context.run_id
-                        or str(day) not in done
-                        or (str(day) in wanted and not _only_pending(context))
-                    }
+        for source in _daily_sources(work.project, dataset):
+            with work.warehouse.connect() as connection:
+                standing = map(str, journal.standing_loads(connection, source.address))
+            news = _latest_events(context, dg.AssetKey(source.key))
+            days |= {
+                day
+                for day in standing
+                if day in wanted or day not in told or news.get(day, 0) > told[day]
+            }
         found[key] = sorted(days)
     return found
+
+
+def _daily_sources(project: Project, dataset: Dataset) -> list[Dataset]:
+    above = (project.datasets[unique_id] for unique_id in project.ancestors(dataset))
+    return [source for source in above if source.contract.ingest and source.contract.ingest.partition]
+
+
+def _latest_events(context: dg.AssetExecutionContext, key: dg.AssetKey) -> Mapping[str, int]:
+    """Return, by partition, a number that grows with each materialisation of any asset."""
+    return context.instance.event_log_storage.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION
+    )
 
 
 def _only_pending(context: dg.AssetExecutionContext) -> bool:

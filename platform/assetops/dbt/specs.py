@@ -39,6 +39,17 @@ class Translator(DagsterDbtTranslator):
             partitions_def=self.partitions if dataset.contract.partition else None,
         )
 
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetCheckSpec | None:
+        """Return the spec of a dbt test, which says what it expects even if its yml does not."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None or spec.description:
+            return spec
+        tests = (test for dataset in self.datasets.values() for test in dataset.tests)
+        said = next((test.description for test in tests if test.name == spec.name), "")
+        return spec._replace(description=said)
+
 
 @dataclass
 class Stage:

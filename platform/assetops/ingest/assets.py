@@ -1,11 +1,12 @@
 """Sources as assets: each brings its landed batches into raw, through its own pre-flight."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.definitions.source_asset import (
     SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as NO_EVENT,
 )
@@ -171,20 +172,54 @@ def _report(context: dg.AssetExecutionContext, key: dg.AssetKey, outcome: Outcom
         if outcome.quarantined:
             context.log.error(f"{batch}: held back in {outcome.quarantined}")
         return
+    _announce(context, key, batch, rows=outcome.rows, load_id=outcome.load_id)
+
+
+def _catch_up(
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    standing: Mapping[date | None, journal.Load],
+) -> None:
+    """Tell Dagster of what stands in raw without its knowledge: a kill came between the two."""
+    events = context.instance.event_log_storage.get_latest_tags_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG]
+    )
+    told = {day: tags.get(DATA_VERSION_TAG) for day, tags in events.items()}
+    if None in standing:
+        event = context.instance.get_latest_materialization_event(key)
+        whole = event.asset_materialization if event else None
+        told["None"] = (whole.tags or {}).get(DATA_VERSION_TAG) if whole else None
+    for day, load in standing.items():
+        if told.get(str(day)) != _version(load):
+            _announce(context, key, load, rows=load.rows, load_id=load.load_id)
+
+
+def _announce(
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    batch: Batch | journal.Load,
+    *,
+    rows: int,
+    load_id: int,
+) -> None:
     context.log_event(
         dg.AssetMaterialization(
             key,
             partition=str(batch.partition) if batch.partition else None,
             metadata={
-                "dagster/row_count": outcome.rows,
-                "file": batch.file.name,
+                "dagster/row_count": rows,
+                "file": Path(batch.file).name,
                 "fingerprint": batch.fingerprint,
-                "load_id": outcome.load_id,
+                "load_id": load_id,
                 "as_of": dg.MetadataValue.text(f"{batch.as_of:%Y-%m-%d %H:%M}"),
             },
-            tags={"dagster/data_version": batch.fingerprint[:16]},
+            tags={DATA_VERSION_TAG: _version(batch)},
         )
     )
+
+
+def _version(batch: Batch | journal.Load) -> str:
+    return batch.fingerprint[:16]
 
 
 def _summaries(outcomes: Sequence[Outcome]) -> list[Verdict]:

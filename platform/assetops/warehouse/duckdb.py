@@ -12,7 +12,7 @@ import duckdb
 
 from assetops.errors import AssetOpsError, WarehouseBusy
 from assetops.model import Relation, quote
-from assetops.warehouse.lock import POLL_SECONDS, WarehouseLock
+from assetops.warehouse.lock import POLL_SECONDS, WarehouseLock, tell
 
 Connection = duckdb.DuckDBPyConnection
 SqlError = duckdb.Error
@@ -25,12 +25,26 @@ class Warehouse:
         self.path = path
         self.lock = lock
         self.memory_limit = memory_limit
+        self._kept: Connection | None = None
 
     @contextmanager
-    def hold(self, holder: str, *, say: Callable[[str], object] = print) -> Iterator["Warehouse"]:
-        """Hold the warehouse for a whole run, so that no other run comes between its steps."""
+    def hold(self, holder: str, *, say: Callable[[str], object] = tell) -> Iterator["Warehouse"]:
+        """Hold the warehouse for a whole run, so that nobody else comes between its steps.
+
+        Raises `WarehouseBusy` as `connect` does.
+        """
         with self.lock.held(holder, say=say):
-            yield self
+            if self._kept:
+                yield self
+                return
+            # The file stays open: a process that does not know the lock would take it between two
+            # steps, and DuckDB writes a checkpoint whenever its last connection closes.
+            self._kept = self.open(say=say)
+            try:
+                yield self
+            finally:
+                self._kept.close()
+                self._kept = None
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -45,19 +59,32 @@ class Warehouse:
             finally:
                 connection.close()
 
-    def open(self) -> Connection:
-        """Return a connection that the caller closes; the caller holds the lock."""
+    def open(self, *, say: Callable[[str], object] = tell) -> Connection:
+        """Return a connection that the caller closes; the caller holds the lock.
+
+        Waits for a process that does not know the lock, and says so once.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + self.lock.wait
+        told = False
         while True:
             try:
-                return duckdb.connect(self.path, config={"memory_limit": self.memory_limit})
+                connection = duckdb.connect(self.path)
             except duckdb.IOException as error:
-                if time.monotonic() >= deadline:
-                    raise _busy(self.path, error) from None
                 if not _is_lock_conflict(error):
                     raise AssetOpsError(f"{self.path} cannot be opened: {error}") from None
+                if time.monotonic() >= deadline:
+                    raise _busy(self.path, error) from None
+                if not told:
+                    say(f"Waiting for the warehouse: it is open in {_who(error)}.")
+                    told = True
                 time.sleep(POLL_SECONDS)
+            else:
+                # Not as options of the connection: dbt's own, in the same process, has none, and
+                # DuckDB wants all to have the same. What dbt sets here it sets for us as well.
+                connection.execute("set memory_limit = ?", [self.memory_limit])
+                connection.execute("set preserve_insertion_order = true")
+                return connection
 
     def exists(self, relation: Relation) -> bool:
         """Say whether the relation is there."""
@@ -81,8 +108,8 @@ class Warehouse:
         with self.connect() as connection:
             return connection.execute(sql).df()
 
-    def write_frame(self, relation: Relation, frame: Any) -> None:
-        """Replace a table by a pandas data frame, in one transaction."""
+    def write_frame(self, relation: Relation, frame: Any) -> str:
+        """Replace a table by a pandas data frame, in one transaction; return its fingerprint."""
         with self.connect() as connection:
             connection.register("incoming", frame)
             connection.execute("begin")
@@ -91,6 +118,7 @@ class Warehouse:
                 f"create or replace table {relation.quoted} as select * from incoming"
             )
             connection.execute("commit")
+            return fingerprint_of(connection, relation.quoted)
 
 
 @contextmanager
@@ -141,10 +169,13 @@ def _is_lock_conflict(error: duckdb.IOException) -> bool:
     return "lock" in str(error).lower()
 
 
-def _busy(path: Path, error: duckdb.IOException) -> WarehouseBusy:
+def _who(error: duckdb.IOException) -> str:
     held = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
-    who = f"{held[1]} (pid {held[2]})" if held else "another process"
+    return f"{held[1]} (pid {held[2]})" if held else "another process"
+
+
+def _busy(path: Path, error: duckdb.IOException) -> WarehouseBusy:
     return WarehouseBusy(
-        f"{path} is open in {who}, which does not know the warehouse's lock. "
+        f"{path} is open in {_who(error)}, which does not know the warehouse's lock. "
         "Close it there (consumers read published/warehouse.duckdb instead) and try again."
     )

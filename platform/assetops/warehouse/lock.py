@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,11 @@ from typing import IO, ClassVar
 from assetops.errors import WarehouseBusy
 
 POLL_SECONDS = 0.2
+
+
+def tell(message: str) -> None:
+    """Say on stderr what is waited for: stdout may be read by a program."""
+    print(message, file=sys.stderr, flush=True)
 
 
 @dataclass
@@ -38,7 +44,7 @@ class WarehouseLock:
         self.wait = wait
 
     @contextmanager
-    def held(self, holder: str, *, say: Callable[[str], object] = print) -> Iterator[None]:
+    def held(self, holder: str, *, say: Callable[[str], object] = tell) -> Iterator[None]:
         """Hold the lock as `holder`, waiting for whoever has it and saying so once.
 
         Raises `WarehouseBusy` after `wait` seconds. Holding it again within the process is free.

@@ -86,6 +86,8 @@ def _write(
         _comment(connection, _table(_TARGET, name), datasets.get(name))
     connection.execute(f"checkpoint {_TARGET}")
     connection.execute(f"detach {_TARGET}")
+    if carried and previous is not None:
+        connection.execute(f"detach {_PREVIOUS}")
     with target.open("rb") as file:
         os.fsync(file.fileno())
 
