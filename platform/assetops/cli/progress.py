@@ -120,7 +120,8 @@ class Progress:
             row.passed += 1
         elif data.severity.value == "WARN":
             row.warned += 1
-            row.warnings.append(f"{row.address}: {data.check_name} warned. {data.description or ''}")
+            why = f". {data.description}" if data.description else ""
+            row.warnings.append(f"{row.address}: {data.check_name} warned{why}")
         else:
             row.failed += 1
             if not self._live:

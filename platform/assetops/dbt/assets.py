@@ -168,14 +168,17 @@ def _landed_partitions(
 
 def _daily_sources(project: Project, dataset: Dataset) -> list[Dataset]:
     above = (project.datasets[unique_id] for unique_id in project.ancestors(dataset))
-    return [source for source in above if source.contract.ingest and source.contract.ingest.partition]
+    return [
+        source for source in above if source.contract.ingest and source.contract.ingest.partition
+    ]
 
 
 def _latest_events(context: dg.AssetExecutionContext, key: dg.AssetKey) -> Mapping[str, int]:
     """Return, by partition, a number that grows with each materialisation of any asset."""
-    return context.instance.event_log_storage.get_latest_storage_id_by_partition(
-        key, dg.DagsterEventType.ASSET_MATERIALIZATION
-    )
+    storage = context.instance.event_log_storage
+    event = dg.DagsterEventType.ASSET_MATERIALIZATION
+    found: Mapping[str, int] = storage.get_latest_storage_id_by_partition(key, event)
+    return found
 
 
 def _only_pending(context: dg.AssetExecutionContext) -> bool:
