@@ -143,7 +143,7 @@ def test_tests_are_placed_as_dagster_dbt_places_them(tmp_path: Path) -> None:
 
 
 def test_an_unknown_dataset_is_named_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="Did you mean marts/customers?"):
+    with pytest.raises(ConfigError, match=r"Did you mean marts/customers\?"):
         project(tmp_path, node("customers")).dataset("marts/custmers")
 
 

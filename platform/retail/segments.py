@@ -42,7 +42,7 @@ def customer_segments(context: dg.AssetExecutionContext) -> dg.MaterializeResult
             },
             **{name: dg.MetadataValue.float(value) for name, value in metrics.items()},
             "plot": dg.MetadataValue.md(f"![customers by segment]({plot(features, segments)})"),
-        }
+        },
     )
 
 

@@ -140,10 +140,33 @@ def shop(built: Shop, tmp_path: Path) -> Shop:
     return Shop(tmp_path / "shop")
 
 
+@pytest.fixture(scope="session")
+def built_behind(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The same shop, built before its last two days landed; no test may change it."""
+    shop = Shop(make_root(tmp_path_factory.mktemp("behind") / "shop"))
+    simulate(shop.root, DAYS, start=YESTERDAY - timedelta(days=DAYS - 1))
+    last = {str(YESTERDAY - timedelta(days=ago)) for ago in range(2)}
+    late = [file for file in shop.landing.glob("*/*") if file.name.split(".")[0] in last]
+    for file in late:
+        file.rename(file.with_name(f".{file.name}"))
+    outcome = shop.build()
+    assert outcome.exit_code == 0, outcome.failures
+    for file in late:
+        file.with_name(f".{file.name}").rename(file)
+    return shop
+
+
+@pytest.fixture
+def behind(built_behind: Shop, tmp_path: Path) -> Shop:
+    """A copy of the built shop in which two days have landed since."""
+    shutil.copytree(built_behind.root, tmp_path / "shop", symlinks=True)
+    return Shop(tmp_path / "shop")
+
+
 @pytest.fixture
 def empty_shop(tmp_path: Path) -> Shop:
     """A root in which nothing has landed yet."""
-    return Shop(make_root(tmp_path / "shop"))
+    return Shop(make_root(tmp_path / "empty"))
 
 
 @pytest.fixture(autouse=True)

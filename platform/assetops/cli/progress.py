@@ -29,6 +29,7 @@ class AssetRow:
     warned: int = 0
     failed: int = 0
     seconds: float | None = None
+    step: str | None = None
     done: bool = False
     # What became of a published table that shows what it showed before: confirmed, or held back.
     kept: str = ""
@@ -109,6 +110,7 @@ class Progress:
         if "Execution Duration" in metadata:
             row.seconds = float(str(metadata["Execution Duration"].value))
         row.batches += materialization.partition is not None
+        row.step = event.step_key
         if not row.done and not self._live:
             self.console.print(f"  {row.address}", style="green", highlight=False)
         row.done = True
@@ -131,11 +133,11 @@ class Progress:
         started = self.running.pop(event.step_key or "", None)
         if event.is_step_failure:
             self.failures.append(_failure(event))
-        elif started is not None and event.step_key and "dbt" not in event.step_key:
-            seconds = time.monotonic() - started
-            for row in self.assets.values():
-                if event.step_key.endswith(row.address.replace("/", "_")) and row.seconds is None:
-                    row.seconds = seconds
+        elif started is not None:
+            made = [row for row in self.assets.values() if row.step == event.step_key]
+            # A step that makes several assets reports the time of each itself, or of none.
+            if len(made) == 1 and made[0].seconds is None:
+                made[0].seconds = time.monotonic() - started
 
     def _picture(self) -> Group:
         table = Table.grid(padding=(0, 2))

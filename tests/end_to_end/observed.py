@@ -1,0 +1,148 @@
+"""What end-to-end tests look at: tables, journal, instance, and what a looping consumer saw."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+DAILY = ("customers", "orders", "order_items", "web_events")
+TRANSFORMED = ("raw", "staging", "intermediate", "marts")
+
+# A consumer as they come: it opens the published file anew for each look, and knows nothing of us.
+READER = """
+import json, sys; from pathlib import Path; import duckdb
+states, looks = set(), 0
+print("reading", flush=True)
+while looks == 0 or not Path(sys.argv[2]).exists():
+    with duckdb.connect(sys.argv[1], read_only=True) as connection:
+        tables = connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'marts' order by all"
+        ).fetchall()
+        seen = [
+            (name, *map(str, connection.execute(
+                f"select count(*), sum(hash(t)) from marts.{name} t").fetchone()))
+            for (name,) in tables
+        ]
+    states.add(json.dumps(seen)); looks += 1
+print(json.dumps(sorted(states)))
+"""
+
+
+def contents(shop: Any, *schemas: str) -> dict[str, tuple[int, int]]:
+    """Return rows and checksum of every table that comes from the landing files alone.
+
+    Load ids grow with each load, and a dbt snapshot remembers what each run saw.
+    """
+    with shop.platform.warehouse.connect() as connection:
+        tables = connection.execute(
+            "select table_schema, table_name, bool_or(column_name = '_load_id') "
+            "from information_schema.columns where table_catalog = 'dev' group by all"
+        ).fetchall()
+        found = {}
+        for schema, name, loaded in tables:
+            if schema in (schemas or TRANSFORMED):
+                columns = "* exclude (_load_id)" if loaded else "*"
+                rows = connection.execute(
+                    "select count(*), sum(hash(t)) from "
+                    f"(select {columns} from {schema}.{name}) as t"
+                ).fetchone()
+                found[f"{schema}.{name}"] = rows
+    return found
+
+
+def loads(shop: Any) -> dict[int, tuple[str, str]]:
+    """Return the load journal: by load id, the source and the day, empty for a whole snapshot."""
+    rows = shop.private(
+        "select load_id, source, coalesce(cast(partition as varchar), '') from _assetops.loads"
+    )
+    return {load_id: (source, day) for load_id, source, day in rows}
+
+
+def new_loads(shop: Any, before: dict[int, tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return what has been loaded since, in the order of the alphabet."""
+    return sorted(load for load_id, load in loads(shop).items() if load_id not in before)
+
+
+@contextmanager
+def instance_of(shop: Any) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(shop.root)) as instance:
+        yield instance
+
+
+def partitions(shop: Any, *key: str) -> set[str]:
+    """Return the partitions of an asset that Dagster knows to be there."""
+    with instance_of(shop) as instance:
+        return instance.get_materialized_partitions(dg.AssetKey(key))
+
+
+def runs(shop: Any) -> list[dg.DagsterRun]:
+    with instance_of(shop) as instance:
+        return list(instance.get_runs())
+
+
+def published_events(shop: Any) -> int:
+    """Return how often Dagster was told that consumers see new content."""
+    with instance_of(shop) as instance:
+        counts = (
+            len(instance.fetch_materializations(key, limit=100).records)
+            for key in instance.get_asset_keys(prefix=["published"])
+        )
+        return sum(counts)
+
+
+def start(shop: Any, *words: str, **environment: str) -> subprocess.Popen[str]:
+    """Start Python with these words in the root of a shop."""
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=shop.root,
+        env=shop.environment(**environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Return the exit code, stdout and stderr of a process, without what DuckDB says at exit."""
+    said, problems = process.communicate(timeout=120)
+    return process.returncode, said, problems
+
+
+def until(condition: Callable[[], Any], *, seconds: float = 60) -> Any:
+    """Return what a condition gives as soon as that is something."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.02)
+    return found
+
+
+@contextmanager
+def reader(shop: Any, stop: Path) -> Iterator[list[str]]:
+    """Let a consumer read the published file in a loop; afterwards the list holds what it saw."""
+    process = start(shop, "-c", READER, str(shop.published), str(stop))
+    states: list[str] = []
+    try:
+        assert process.stdout and process.stdout.readline() == "reading\n"
+        yield states
+    finally:
+        stop.touch()
+        code, said, problems = ended(process)
+    assert code == 0, problems
+    states += json.loads(said)
+
+
+def shown(shop: Any, release_file: Path) -> str:
+    """Return what a reader says of a release's file."""
+    process = start(shop, "-c", READER, str(release_file), str(shop.root / "dagster.yaml"))
+    code, said, problems = ended(process)
+    assert code == 0, problems
+    (state,) = json.loads(said.splitlines()[-1])
+    return str(state)
