@@ -141,18 +141,18 @@ def shop(built: Shop, tmp_path: Path) -> Shop:
 
 
 @pytest.fixture(scope="session")
-def built_behind(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def built_behind(built: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """The same shop, built before its last two days landed; no test may change it."""
     shop = Shop(make_root(tmp_path_factory.mktemp("behind") / "shop"))
-    simulate(shop.root, DAYS, start=YESTERDAY - timedelta(days=DAYS - 1))
     last = {str(YESTERDAY - timedelta(days=ago)) for ago in range(2)}
-    late = [file for file in shop.landing.glob("*/*") if file.name.split(".")[0] in last]
-    for file in late:
-        file.rename(file.with_name(f".{file.name}"))
+    shutil.copytree(
+        built.landing,
+        shop.landing,
+        ignore=lambda _, names: [name for name in names if name.split(".")[0] in last],
+    )
     outcome = shop.build()
     assert outcome.exit_code == 0, outcome.failures
-    for file in late:
-        file.with_name(f".{file.name}").rename(file)
+    shutil.copytree(built.landing, shop.landing, dirs_exist_ok=True)
     return shop
 
 

@@ -1,8 +1,9 @@
-"""Builds that kill themselves in the middle: at a call of a function, within a step of the run.
+"""Builds that kill themselves in the middle: at a call of a function after something of the run.
 
-Each line that is read is one build, `ROOT STEP FUNCTION TEXT`: it dies when the step calls the
-function with the text among its arguments. Each line that is written says how the build ended.
-The engines are imported once, and each build is a process forked from this one.
+Each line that is read is one build, `ROOT AFTER FUNCTION TEXT`: once the step AFTER has started, or
+the asset AFTER is there, it dies as soon as the function is called with the text among its
+arguments; at once if no function is named. Each line that is written says how the build ended. The
+engines are imported once, and each build is a process forked from this one.
 """
 
 import os
@@ -30,32 +31,41 @@ from retail.segments import customer_segments
 class Deadly(Progress):
     """Listens to the run, and kills its process at the given instant."""
 
-    def __init__(self, step: str, function: str, text: str) -> None:
+    def __init__(self, after: str, function: str, text: str) -> None:
         super().__init__(Console(quiet=True))
-        self.instant = (step, function, text)
+        self.after, self.function, self.text = after, function, text
 
     def __call__(self, entry: Any) -> None:
         super().__call__(entry)
         event = entry.dagster_event
-        if event and event.is_step_start and event.step_key == self.instant[0]:
+        if event is None:
+            return
+        started = event.is_step_start and event.step_key == self.after
+        there = event.is_step_materialization and event.asset_key.to_user_string() == self.after
+        if (started or there) and not self.function:
+            die()
+        if started or there:
             # dbt works in threads of its own, which start later.
             threading.setprofile(self.watch)
             sys.setprofile(self.watch)
 
     def watch(self, frame: FrameType, event: str, _: Any) -> None:
-        _, function, text = self.instant
-        if event == "call" and frame.f_code.co_name == function:
-            if text in " ".join(map(str, frame.f_locals.values())):
-                os.kill(os.getpid(), signal.SIGKILL)
+        if event == "call" and frame.f_code.co_name == self.function:
+            if self.text in " ".join(map(str, frame.f_locals.values())):
+                die()
 
 
-def build(root: Path, step: str, function: str, text: str) -> int:
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def build(root: Path, after: str, function: str, text: str) -> int:
     """Build in a forked process and return how it ended: -9 if it was killed."""
     child = os.fork()
     if child == 0:
         os.chdir(root)
         definitions = build_definitions(root, assets=[customer_segments])
-        outcome = run_build(open_platform(root), definitions, Deadly(step, function, text))
+        outcome = run_build(open_platform(root), definitions, Deadly(after, function, text))
         for failure in outcome.failures:
             print(failure.reason, file=sys.stderr, flush=True)
         os._exit(outcome.exit_code)
@@ -64,5 +74,5 @@ def build(root: Path, step: str, function: str, text: str) -> int:
 
 print("ready", flush=True)
 for line in sys.stdin:
-    root, step, function, text = line.rstrip("\n").split("\t")
-    print(build(Path(root), step, function, text), flush=True)
+    root, after, function, text = line.rstrip("\n").split("\t")
+    print(build(Path(root), after, function, text), flush=True)

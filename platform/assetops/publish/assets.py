@@ -73,8 +73,8 @@ def _chosen(
     The others go into the release as they are in the one before: what this run has not built may
     be in any state.
     """
-    selection = context.run.asset_selection
-    built = {k: m for k, m in marts.items() if selection and dg.AssetKey(m.key) in selection}
+    in_run = context.job_def.asset_layer.selected_asset_keys
+    built = {key: mart for key, mart in marts.items() if dg.AssetKey(mart.key) in in_run}
     return built or marts
 
 
@@ -109,7 +109,7 @@ def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases)
         if contract.fresh_within
         else None,
         metadata={
-            "file": dg.MetadataValue.path(path),
+            "file": dg.MetadataValue.path(str(path)),
             "query": dg.MetadataValue.md(f"```sql\n{example.strip()}\n```"),
             "dagster/table_name": f"{SCHEMA}.{mart.key[-1]}",
             **({"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}),

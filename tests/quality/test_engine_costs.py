@@ -1,0 +1,134 @@
+"""What a validation costs and leaves behind: few statements, short samples, a free file."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from assetops.model import Relation, Status, Verdict
+from assetops.quality.engine import Validator, validate
+from assetops.quality.evidence import cause, plain
+from assetops.warehouse import Warehouse
+
+Expecting = Callable[..., Any]
+Judged = Callable[..., dict[str, Verdict]]
+
+NOT_NULL = "expect_column_values_to_not_be_null"
+BETWEEN = "expect_column_values_to_be_between"
+IN_SET = "expect_column_values_to_be_in_set"
+UNIQUE = "expect_column_values_to_be_unique"
+REGEX = "expect_column_values_to_match_regex"
+MAX = "expect_column_max_to_be_between"
+ROWS = "unexpected_rows_expectation"
+
+
+def test_a_changed_table_is_looked_at_afresh(
+    database: duckdb.DuckDBPyConnection, expecting: Expecting, judged: Judged
+) -> None:
+    mail = expecting(NOT_NULL, "mail", column="email")
+    assert judged(mail)["mail"].failing_rows == 1
+    database.execute("update marts.orders set email = null")
+    assert judged(mail)["mail"].failing_rows == 4
+    database.execute("alter table marts.orders rename email to address")
+    assert judged(mail)["mail"].status is Status.ERRORED
+    database.execute("alter table marts.orders rename address to email")
+    assert judged(mail)["mail"].failing_rows == 4
+
+
+def test_a_sample_is_short_and_always_the_same(
+    database: duckdb.DuckDBPyConnection, expecting: Expecting, judged: Judged
+) -> None:
+    database.execute(
+        "create or replace table marts.orders as "
+        "select (i * 7919) % 10007 as order_id, null as email from range(10000) t(i)"
+    )
+    mail = expecting(NOT_NULL, "mail", column="email")
+    first = judged(mail)["mail"]
+    assert first.failing_rows == 10000
+    assert [row["order_id"] for row in first.sample] == list(range(20))
+    assert judged(mail)["mail"].sample == first.sample
+
+
+class Counting:
+    """A real connection that notes every statement."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
+        self._connection = connection
+        self._statements = statements
+
+    def execute(self, statement: str, *parameters: Any) -> Any:
+        self._statements.append(statement)
+        return self._connection.execute(statement, *parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def test_a_passing_suite_takes_few_statements(
+    database: duckdb.DuckDBPyConnection, expecting: Expecting, suite: Expecting, orders: Relation
+) -> None:
+    statements: list[str] = []
+    expectations = [
+        *(expecting(NOT_NULL, column=c) for c in ("order_id", "status", "updated_at")),
+        expecting(BETWEEN, column="total", min_value=-5),
+        expecting(IN_SET, column="status", value_set=["paid", "lost"]),
+        expecting(MAX, column="updated_at", max_value=datetime(2027, 1, 1)),
+        expecting("expect_column_mean_to_be_between", column="total", min_value=0),
+        expecting("expect_table_row_count_to_be_between", min_value=1),
+    ]
+    verdicts = validate(
+        lambda: Counting(database.cursor(), statements), orders, suite(*expectations), parameters={}
+    )
+    assert {verdict.status for verdict in verdicts} == {Status.PASSED}
+    # The columns, the row count that conditions wait for, and one query for everything else.
+    assert len(statements) == 3, statements
+
+
+def test_the_file_is_free_for_other_processes_afterwards(
+    warehouse: Warehouse, expecting: Expecting, suite: Expecting, orders: Relation
+) -> None:
+    with Validator(warehouse.open) as validator:
+        validator.validate(orders, suite(expecting(NOT_NULL, column="email")), parameters={})
+        validator.close()  # closing twice is no fault
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('create table mine (i int)')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(warehouse.path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_expectation_of_the_projects_own_is_run(
+    tmp_path: Path, expecting: Expecting, judged: Judged
+) -> None:
+    plugin = tmp_path / "gx" / "plugins" / "expectations" / "paid.py"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(
+        "from great_expectations.expectations import UnexpectedRowsExpectation\n\n\n"
+        "class ExpectOrdersToBePaid(UnexpectedRowsExpectation):\n"
+        "    unexpected_rows_query: str = \"select * from {batch} where status <> 'paid'\"\n"
+    )
+    verdict = judged(expecting("expect_orders_to_be_paid", "paid"), root=tmp_path)["paid"]
+    assert (verdict.status, verdict.failing_rows) == (Status.FAILED, 1)
+    assert verdict.query == "select * from marts.orders where status <> 'paid'"
+
+
+def test_values_are_made_plain() -> None:
+    assert plain({"a": (1.5, float("nan"), None)}) == {"a": [1.5, "nan", None]}
+    assert plain("x" * 300) == "x" * 200 + "…"
+    assert plain(date(2026, 1, 2)) == "2026-01-02"
+    assert plain(b"ab") == "b'ab'"
+
+
+def test_a_cause_is_short() -> None:
+    raised = (
+        "(duckdb.BinderException) Binder Error: no\n\n   ^^^\n[SQL: select 1]\n(Background on …"
+    )
+    assert cause(raised) == "Binder Error: no"
+    assert cause(ValueError()) == "ValueError"
