@@ -8,6 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+# What we write into Dagster's events and read back from them.
+EXIT_CODE = "assetops/exit_code"
+# A run with this tag brings in only what is new; any other rebuilds its partitions.
+ONLY_PENDING = "assetops/only_pending"
+
 
 class Word(BaseModel):
     """A frozen value that knows all its keys."""

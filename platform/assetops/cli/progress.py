@@ -12,6 +12,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from assetops.model import EXIT_CODE
+
 if TYPE_CHECKING:
     from dagster import DagsterEvent, EventLogEntry
 
@@ -170,7 +172,7 @@ def _failure(event: "DagsterEvent") -> Failure:
     data = event.step_failure_data
     step = event.step_key or ""
     if data.user_failure_data is not None:
-        code = data.user_failure_data.metadata.get("assetops/exit_code")
+        code = data.user_failure_data.metadata.get(EXIT_CODE)
         return Failure(
             step, data.user_failure_data.description or "", int(str(code.value)) if code else 2
         )

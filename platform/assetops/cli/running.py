@@ -20,8 +20,8 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from assetops.build import BUILD_JOB, Platform
 from assetops.cli.progress import AssetRow, Failure, Progress
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
-from assetops.ingest.assets import ONLY_PENDING
 from assetops.ingest.landing import landed_files
+from assetops.model import ONLY_PENDING
 from assetops.settings import dagster_home
 from assetops.warehouse.duckdb import table_sizes
 

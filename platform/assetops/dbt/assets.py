@@ -14,7 +14,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from assetops.dbt.invoke import Invocation, NodeResult, build_arguments
 from assetops.dbt.specs import Stage, Translator, stages_of
 from assetops.ledger import Ledger
-from assetops.model import Dataset, DbtTest, Severity, Status, Verdict
+from assetops.model import EXIT_CODE, ONLY_PENDING, Dataset, DbtTest, Severity, Status, Verdict
 from assetops.project import Project
 from assetops.warehouse import Warehouse, journal
 
@@ -129,7 +129,7 @@ def _variables(context: dg.AssetExecutionContext, as_of: datetime | None) -> dic
     variables: dict[str, Any] = {}
     if as_of is not None:
         variables["as_of"] = f"{as_of:%Y-%m-%d %H:%M:%S}"
-    if context.has_partition_key_range and not context.run.tags.get("assetops/only_pending"):
+    if context.has_partition_key_range and not _only_pending(context):
         keys = context.partition_key_range
         variables |= {"rebuild_from": keys.start, "rebuild_to": keys.end}
     return variables
@@ -182,7 +182,7 @@ def _latest_events(context: dg.AssetExecutionContext, key: dg.AssetKey) -> Mappi
 
 
 def _only_pending(context: dg.AssetExecutionContext) -> bool:
-    return "assetops/only_pending" in context.run.tags
+    return ONLY_PENDING in context.run.tags
 
 
 def _as_reported(
@@ -255,7 +255,7 @@ def _raise_for(results: Mapping[str, NodeResult], project: Project) -> None:
     if broken or failed:
         raise dg.Failure(
             description="\n".join(_sentence(r) for r in [*broken, *failed]),
-            metadata={"assetops/exit_code": 2 if broken else 1},
+            metadata={EXIT_CODE: 2 if broken else 1},
             allow_retries=False,
         )
 

@@ -13,12 +13,9 @@ from dagster._core.definitions.source_asset import (
 
 from assetops.ingest.landing import batch_of, landed_files
 from assetops.ingest.load import CONTRACT_CHECK, Loader, Outcome
-from assetops.model import Batch, Dataset, Status, Verdict
+from assetops.model import EXIT_CODE, ONLY_PENDING, Batch, Dataset, Status, Verdict
 from assetops.project import Project
 from assetops.warehouse import Warehouse, journal
-
-# A run with this tag loads only what is not in yet; any other rebuilds its partitions.
-ONLY_PENDING = "assetops/only_pending"
 
 CheckSpecs = Callable[[Dataset], Sequence[dg.AssetCheckSpec]]
 CheckResult = Callable[[Verdict, dg.AssetKey], dg.AssetCheckResult | None]
@@ -136,11 +133,13 @@ def _bring_in(
     batches, faults = _batches_for(context, dataset, work)
     outcomes = []
     # Held open for all batches: DuckDB writes a checkpoint whenever its last connection closes.
-    with work.warehouse.connect():
+    with work.warehouse.connect() as connection:
         for batch in batches:
             outcome = work.loader.load(dataset, batch, run_id=context.run.run_id)
             _report(context, dg.AssetKey(dataset.key), outcome)
             outcomes.append(outcome)
+        standing = journal.standing_loads(connection, dataset.address)
+    _catch_up(context, dg.AssetKey(dataset.key), standing)
     return outcomes, faults
 
 
@@ -249,6 +248,6 @@ def _raise_for(outcomes: Sequence[Outcome], faults: Sequence[str]) -> None:
         errored = any(v.blocks and v.status is Status.ERRORED for o in held for v in o.verdicts)
         raise dg.Failure(
             description="\n".join([*faults, *reasons]),
-            metadata={"assetops/exit_code": 2 if errored else 1},
+            metadata={EXIT_CODE: 2 if errored else 1},
             allow_retries=False,
         )

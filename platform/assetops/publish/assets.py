@@ -10,7 +10,7 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 
 from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
-from assetops.model import Dataset, PublishedTable, timedelta_of
+from assetops.model import EXIT_CODE, Dataset, PublishedTable, timedelta_of
 from assetops.project import Project
 from assetops.publish.publication import AsOf, Event, Publication, publish, verify
 from assetops.publish.releases import Releases
@@ -173,6 +173,6 @@ def _failing_plainly() -> Iterator[None]:
     except AssetOpsError as error:
         raise dg.Failure(
             description=str(error),
-            metadata={"assetops/exit_code": error.exit_code},
+            metadata={EXIT_CODE: error.exit_code},
             allow_retries=False,
         ) from None

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
-from assetops.model import Batch, Dataset, Relation, Severity, Status, Verdict
+from assetops.model import EXIT_CODE, Batch, Dataset, Relation, Severity, Status, Verdict
 from assetops.project import Project
 from assetops.quality.report import metadata_of
 from assetops.quality.suites import Suite
@@ -149,7 +149,7 @@ def _raise_for(dataset: Dataset, verdicts: Sequence[Verdict]) -> None:
 def _failure(description: str, exit_code: int) -> dg.Failure:
     return dg.Failure(
         description=description,
-        metadata={"assetops/exit_code": exit_code},
+        metadata={EXIT_CODE: exit_code},
         allow_retries=False,
     )
 
