@@ -1,6 +1,7 @@
 """What end-to-end tests look at: tables, journal, instance, and what a looping consumer saw."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -71,6 +72,8 @@ def new_loads(shop: Any, before: dict[int, tuple[str, str]]) -> list[tuple[str, 
 
 @contextmanager
 def instance_of(shop: Any) -> Iterator[dg.DagsterInstance]:
+    """Open the instance, whose files are relative to the current folder."""
+    os.chdir(shop.root)
     with dg.DagsterInstance.from_config(str(shop.root)) as instance:
         yield instance
 
@@ -115,12 +118,12 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, said, problems
 
 
-def until(condition: Callable[[], Any], *, seconds: float = 60) -> Any:
+def until(condition: Callable[[], Any], *, seconds: float = 120) -> Any:
     """Return what a condition gives as soon as that is something."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(0.1)
     return found
 
 

@@ -1,20 +1,26 @@
-"""One process at a time has the warehouse; the others wait and say for whom, and nothing is lost."""
+"""One process at a time has the warehouse; others wait and say for whom, and nothing is lost."""
 
 import io
 import json
-from datetime import timedelta
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
 from typing import Any
 
-import pytest
 from rich.console import Console
 from tests.end_to_end.conftest import DAYS, YESTERDAY, Shop, simulate
 from tests.end_to_end.observed import ended, instance_of, loads, runs, start, until
 
 from assetops.cli.progress import Progress
-from assetops.cli.running import run_build
-from assetops.warehouse.duckdb import open_read_only
+from assetops.cli.running import Outcome, run_build
 
 BUILD = ("-c", "from assetops.cli import main; main()", "build")
+# A run as the UI starts it: Dagster's own process, which knows nothing of our command line.
+UI_RUN = ("-m", "dagster", "job", "execute", "-m", "retail.definitions", "-d", "platform")
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 HOLDER = """
 import sys, duckdb
 connection = duckdb.connect(sys.argv[1])
@@ -25,9 +31,9 @@ INTRUDER = "import sys, duckdb; duckdb.connect(sys.argv[1])"
 
 
 class Terminal(io.StringIO):
-    """A terminal on which somebody acts as soon as a word appears."""
+    """A terminal at which somebody acts as soon as a word appears."""
 
-    def __init__(self, word: str, act: Any) -> None:
+    def __init__(self, word: str = "", act: Callable[[], object] = lambda: None) -> None:
         super().__init__()
         self.word, self.act, self.acted = word, act, False
 
@@ -39,51 +45,119 @@ class Terminal(io.StringIO):
         return written
 
 
+class Besieged(Progress):
+    """Lets another process try to open the warehouse at the start of each step of the run."""
+
+    def __call__(self, entry: Any) -> None:
+        super().__call__(entry)
+        event = entry.dagster_event
+        if event and event.is_step_start and event.step_key in ("dbt", "dbt_2", "release"):
+            words = [sys.executable, "-c", INTRUDER, "data/dev/dev.duckdb"]
+            tried = subprocess.run(words, capture_output=True, text=True, check=False)
+            self.tries = [*getattr(self, "tries", []), "Conflicting lock" in tried.stderr]
+
+
+@contextmanager
+def held_by_a_stranger(shop: Shop) -> Iterator[subprocess.Popen[str]]:
+    """Let a process that does not know the lock keep the warehouse open."""
+    holder = start(shop, "-c", HOLDER, str(shop.platform.settings.warehouse))
+    assert holder.stdout and holder.stdout.readline() == "open\n"
+    try:
+        yield holder
+    finally:
+        ended(holder)
+
+
+def build(shop: Shop, progress: Progress) -> Outcome:
+    os.chdir(shop.root)
+    return run_build(shop.platform, shop.definitions, progress)
+
+
 def assert_each_batch_came_in_once(shop: Shop) -> None:
     came = list(loads(shop).values())
-    assert len(came) == len(set(came)) == 4 * DAYS + 3
+    assert len(came) == len(set(came)) == len(list(shop.landing.glob("*/*.*"))) + 3
+
+
+def started_by_the_ui(shop: Shop, first: date, last: date) -> subprocess.Popen[bytes]:
+    """Start a run of some partitions as the UI does, in a process that logs into a file."""
+    tags = dict(zip(RANGE, (str(first), str(last)), strict=True))
+    words = (*UI_RUN, "-j", "build", "--tags", json.dumps(tags))
+    with (shop.root / "run.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, *words],
+            cwd=shop.root,
+            env=shop.environment(DAGSTER_HOME=str(shop.root)),
+            stdout=log,
+            stderr=log,
+        )
 
 
 def test_of_two_first_builds_at_once_one_waits_and_says_for_whom(empty_shop):
     simulate(empty_shop.root, DAYS, start=YESTERDAY - timedelta(days=DAYS - 1))
     processes = [start(empty_shop, *BUILD) for _ in range(2)]
-    outcomes = [ended(process) for process in processes]
+    outcomes = [(process.pid, *ended(process)) for process in processes]
 
-    assert [code for code, _, _ in outcomes] == [0, 0], outcomes
-    first, second = sorted((said for _, said, _ in outcomes), key=lambda said: "Waiting" in said)
-    assert "Waiting" not in first and "is published in" in first
-    (waiting,) = [line for line in second.splitlines() if "Waiting" in line]
-    made = {run.run_id: run for run in runs(empty_shop)}
-    run_id = waiting.split("held by run ")[1].split()[0]
-    assert run_id in made
-    assert f"(pid {next(p.pid for p, o in zip(processes, outcomes, strict=True) if o[1] == first)}," in waiting
-    assert "Nothing changed: release" in second
-    assert_each_batch_came_in_once(empty_shop)
+    assert [code for _, code, _, _ in outcomes] == [0, 0], outcomes
+    (first, _, made, _), (_, _, kept, _) = sorted(outcomes, key=lambda outcome: outcome[2])
+    assert "Waiting" not in made and "is published in" in made
+    (waiting,) = (line for line in kept.splitlines() if "Waiting" in line)
+    assert waiting.startswith("Waiting for the warehouse: it is held by run ")
+    assert f" (pid {first}, since " in waiting
+    assert "Nothing changed: release" in kept
     assert len(empty_shop.platform.releases.list()) == 1
+    assert_each_batch_came_in_once(empty_shop)
 
 
 def test_a_build_and_a_run_of_the_ui_wait_for_each_other(behind):
-    job = ("-m", "dagster", "job", "execute", "-m", "retail.definitions", "-d", "platform")
-    tags = {f"dagster/asset_partition_range_{end}": str(YESTERDAY) for end in ("start", "end")}
-    with behind.platform.warehouse.hold("somebody"):
-        ui = start(behind, *job, "-j", "build", "--tags", json.dumps(tags), DAGSTER_HOME=str(behind.root))
-        said = until(lambda: warnings_of_the_newest_run(behind))
-    assert f"held by somebody (pid {__import__('os').getpid()}," in said
+    with behind.platform.warehouse.hold("somebody"), instance_of(behind) as instance:
+        (before,) = runs(behind)
+        ui = started_by_the_ui(behind, YESTERDAY - timedelta(days=1), YESTERDAY)
 
-    def held_by_ui() -> bool:
-        return f"(pid {ui.pid}," in behind.platform.warehouse.lock.holder()
+        def warning() -> str | None:
+            newest = next(iter(instance.get_runs(limit=1)))
+            entries = instance.all_logs(newest.run_id) if newest.run_id != before.run_id else []
+            return next((e.user_message for e in entries if "Waiting" in e.user_message), None)
 
-    until(held_by_ui)
-    terminal = Terminal("Waiting", lambda: None)
-    os_chdir(behind)
-    outcome = run_build(behind.platform, behind.definitions, Progress(Console(file=terminal)))
-    code, _, problems = ended(ui)
+        said = until(warning)
+    me = os.getpid()
+    assert said.startswith(f"Waiting for the warehouse: it is held by somebody (pid {me}, since ")
 
-    assert code == 0, problems
+    until(lambda: f"(pid {ui.pid}," in behind.platform.warehouse.lock.holder())
+    terminal = Terminal()
+    outcome = build(behind, Progress(Console(file=terminal)))
+    assert ui.wait(timeout=60) == 0, (behind.root / "run.log").read_text()
     assert outcome.exit_code == 0, outcome.failures
-    run_id = next(r.run_id for r in runs(behind) if r.run_id != outcome.run_id)
-    assert f"Waiting for the warehouse: it is held by run {run_id} (pid {ui.pid}," in (
-        terminal.getvalue()
-    )
+
+    run_id = runs(behind)[1].run_id
+    waited = f"Waiting for the warehouse: it is held by run {run_id} (pid {ui.pid}, since "
+    assert waited in terminal.getvalue()
     assert_each_batch_came_in_once(behind)
-    assert len(behind.platform.releases.list()) == 3
+    made = [release.run_id for release in behind.platform.releases.list()]
+    assert made == [before.run_id, run_id]
+    assert outcome.publication.startswith("Nothing changed")
+
+
+def test_a_build_names_the_process_that_keeps_the_warehouse_and_ends(behind):
+    before = behind.state()
+    with held_by_a_stranger(behind) as holder:
+        finished = behind.command("build", ASSETOPS_WAREHOUSE_WAIT="0.5")
+    assert finished.returncode == 2, finished.stderr
+    assert f"Waiting for the warehouse: it is open in {sys.executable}" in finished.stdout or (
+        f"(pid {holder.pid})" in finished.stdout
+    )
+    assert f"(pid {holder.pid}), which does not know the warehouse's lock." in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert behind.state() == before
+
+
+def test_a_build_waits_for_a_stranger_and_then_lets_nobody_come_between_its_steps(behind):
+    with held_by_a_stranger(behind) as holder:
+        assert holder.stdin
+        terminal = Terminal("Waiting", lambda: (holder.stdin.write("\n"), holder.stdin.flush()))
+        progress = Besieged(Console(file=terminal))
+        outcome = build(behind, progress)
+    assert outcome.exit_code == 0, outcome.failures
+    assert "Waiting for the warehouse: it is open in " in terminal.getvalue()
+    assert f"(pid {holder.pid})." in terminal.getvalue()
+    assert progress.tries == [True, True, True]
+    assert_each_batch_came_in_once(behind)

@@ -181,4 +181,6 @@ def _failure(event: "DagsterEvent") -> Failure:
         error = error.cause
     if error and error.cls_name == "DagsterAssetCheckFailedError":
         return Failure(step, error.message.strip().split(": ", 1)[-1], 1)
+    if error and error.cls_name == "DagsterExecutionInterruptedError":
+        return Failure(step, "It was stopped. The next build does what it had not finished.", 2)
     return Failure(step, error.message.strip() if error else "failed", 2)

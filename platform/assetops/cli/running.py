@@ -82,8 +82,6 @@ class Outcome:
 def load_definitions(root: Path) -> dg.Definitions:
     """Return the definitions of the code location that workspace.yaml names."""
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    # It warns of each blocking check of a source for which nothing new has landed.
-    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     # A source without a new batch has nothing to check; Dagster would warn about each check.
     logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     try:
