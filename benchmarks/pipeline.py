@@ -33,7 +33,7 @@ START = date(2025, 3, 1)
 FIRST, NEXT = "first build of {days} days", "one more day"
 # In the order in which a build meets them: what is imported once costs nothing later.
 IMPORTS = {
-    "the command line and Dagster": "assetops.cli.running",
+    "the command line, Dagster, its dbt": "assetops.cli.running",
     "Great Expectations": "assetops.quality.engine",
     "dbt": "dbt.cli.main",
     "scikit-learn": "sklearn.ensemble",
@@ -262,7 +262,8 @@ def main() -> None:
         imports = import_costs(shop, times=rounds)
         os.chdir(REPO)
     claims = [claim(name, found) for name, found in taken.items()]
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, load before {load:.1f}"
+    loads = f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {loads}"
     if choice.json:
         print(json.dumps({"claims": claims, "imports": imports, "machine": machine}, indent=2))
     else:
