@@ -104,6 +104,13 @@ def open_platform(root: Path) -> Platform:
 def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ()) -> dg.Definitions:
     """Return everything the platform at `root` does; `assets` are those that Python makes."""
     platform = open_platform(root.resolve())
+    platform.project.learn_parents(
+        {
+            tuple(key.path): [tuple(parent.path) for parent in asset.asset_deps[key]]
+            for asset in assets
+            for key in asset.keys
+        }
+    )
     partitions = landing_days(platform)
     return dg.Definitions(
         assets=[

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from assetops.model import Batch, Release, Verdict
 
@@ -69,7 +70,12 @@ class Ledger:
         if address.get_backend_name() == "sqlite" and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         self._engine = sa.create_engine(address, connect_args=_patience(address))
-        _metadata.create_all(self._engine)
+        # Not create_all, which looks first: two first commands at once would both find nothing.
+        with self._engine.begin() as connection:
+            for table in _metadata.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
 
     def record_results(
         self,

@@ -1,7 +1,7 @@
 """Where things are: the root, what its dbt manifest says, its contracts and its suites."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,7 @@ class Project:
     settings: Settings
     manifest_path: Path
     manifest: Mapping[str, Any]
-    datasets: Mapping[str, Dataset]
+    datasets: dict[str, Dataset]
 
     @property
     def suites_dir(self) -> Path:
@@ -44,6 +44,20 @@ class Project:
     def by_address(self) -> Mapping[str, Dataset]:
         """The datasets by asset key, such as `marts/customers`."""
         return {dataset.address: dataset for dataset in self.datasets.values()}
+
+    def learn_parents(self, parents: Mapping[tuple[str, ...], Iterable[tuple[str, ...]]]) -> None:
+        """Take in what Python-made datasets are made from, which dbt does not know.
+
+        Args:
+            parents: By asset key, the keys of its parents.
+        """
+        known = {dataset.key: dataset for dataset in self.datasets.values()}
+        for key in parents.keys() & known.keys():
+            above = parents[key]
+            made_from = tuple(known[parent].unique_id for parent in above if parent in known)
+            learned = known[key].model_copy(update={"parents": made_from})
+            self.datasets[learned.unique_id] = learned
+        self.__dict__.pop("by_address", None)
 
     def dataset(self, address: str) -> Dataset:
         """Return one dataset by its asset key; published/<name> is the mart of that name."""
@@ -227,9 +241,15 @@ def _tests_by_node(manifest: Node) -> dict[str, tuple[DbtTest, ...]]:
 
 
 def _said(test: Node) -> str:
-    """Say what a generic test without a description expects, from its name and its column."""
-    name = (test.get("test_metadata") or {}).get("name", "")
-    return " ".join(filter(None, (test.get("column_name"), name.replace("_", " "))))
+    """Say what a generic test without a description expects, from its name and its arguments."""
+    metadata = test.get("test_metadata") or {}
+    arguments = metadata.get("kwargs", {})
+    words = [test.get("column_name"), metadata.get("name", "").replace("_", " ")]
+    given = [v for name, v in arguments.items() if name not in ("model", "column_name")]
+    if given:
+        words[-1] = f"{words[-1]}:"
+        words += [", ".join(map(str, v)) if isinstance(v, list) else str(v) for v in given]
+    return " ".join(filter(None, words))
 
 
 def _tested_node(test: Node, manifest: Node) -> str | None:

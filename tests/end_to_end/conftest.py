@@ -15,8 +15,9 @@ import pytest
 from rich.console import Console
 
 from assetops.build import Platform, build_definitions, open_platform
+from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
-from assetops.cli.running import Outcome, run_build, run_checks
+from assetops.cli.running import run_build, run_checks
 from assetops.warehouse import open_read_only
 
 REPO = Path(__file__).parents[2]

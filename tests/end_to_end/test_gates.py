@@ -45,7 +45,7 @@ FAILURES: dict[str, tuple[Callable[[Shop], None], int, list[str]]] = {
     "a model": (
         unknown_column,
         2,
-        ["dbt_project/models/intermediate/int_customers_current.sql", '"e_mail"', '"email"'],
+        ["dbt_project/models/intermediate/int_customers_current.sql", '"e_mail"'],
     ),
 }
 

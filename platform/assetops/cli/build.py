@@ -13,7 +13,7 @@ from assetops.cli import enter_platform
 from assetops.cli.progress import AssetRow, Progress
 
 if TYPE_CHECKING:
-    from assetops.cli.running import Outcome
+    from assetops.cli.outcome import Outcome
 
 
 @click.command("build")

@@ -68,8 +68,9 @@ def _warehouse_facts(platform: Platform, dataset: Dataset) -> tuple[dict[str, An
             columns = columns_of(connection, dataset.relation)
             sizes = table_sizes(connection)
             loads = journal.standing_loads(connection, dataset.address)
-    except WarehouseBusy as busy:
-        return {"rows": f"unknown now: {busy}"}, {}
+    except WarehouseBusy:
+        holder = platform.warehouse.lock.holder()
+        return {"rows": f"unknown now: the warehouse is held by {holder}"}, {}
     finally:
         platform.warehouse.lock.wait = patient
     if not columns:

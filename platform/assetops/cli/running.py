@@ -7,10 +7,8 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import dagster as dg
@@ -18,7 +16,8 @@ import yaml
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from assetops.build import BUILD_JOB, Platform
-from assetops.cli.progress import AssetRow, Failure, Progress
+from assetops.cli.outcome import Outcome
+from assetops.cli.progress import Progress
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
 from assetops.ingest.landing import landed_files
 from assetops.model import ONLY_PENDING
@@ -30,53 +29,11 @@ FROM_TAG, TO_TAG = "dagster/asset_partition_range_start", "dagster/asset_partiti
 PROCESS_TAG = "assetops/process_in"
 
 
-@dataclass
-class Outcome:
-    """What became of a run."""
-
-    run_id: str
-    success: bool
-    assets: list[AssetRow]
-    failures: list[Failure]
-    publication: str
-    seconds: float = 0.0
-    checks_only: bool = field(default=False)
-
-    @property
-    def exit_code(self) -> int:
-        """0 good, 1 the data is bad, 2 it could not be done; 2 outranks 1."""
-        if self.success:
-            return 0
-        return max((failure.exit_code for failure in self.failures), default=2)
-
-    def verdict(self) -> str:
-        """Say in one line how it ended."""
-        if self.exit_code == 0:
-            done = "All checks passed" if self.checks_only else self.publication
-            return f"{done} in {self.seconds:.1f} s."
-        kept = "" if self.checks_only else " Nothing was published: consumers see what they saw."
-        if self.exit_code == 1:
-            return f"The data is bad.{kept}"
-        return f"It could not be done.{kept}"
-
-    def next_step(self) -> str:
-        """Say what a person would do next."""
-        if self.exit_code == 0:
-            seen = [row.address for row in self.assets]
-            shown = next((a for a in seen if a.startswith("published/")), seen[-1] if seen else "")
-            return f"Next: assetops show {shown}, or assetops up to look around."
-        return f"Mend what is named above and run the command again. Run {self.run_id}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the outcome for a program."""
-        return {
-            "run_id": self.run_id,
-            "exit_code": self.exit_code,
-            "seconds": round(self.seconds, 3),
-            "publication": self.publication,
-            "assets": [vars(row) for row in self.assets],
-            "failures": [vars(failure) for failure in self.failures],
-        }
+UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 
 
 def load_definitions(root: Path) -> dg.Definitions:
@@ -145,8 +102,9 @@ def _run(
 ) -> Outcome:
     run_id = str(uuid4())
     with (
-        dg.DagsterInstance.from_config(str(dagster_home(platform.settings))) as instance,
+        # First, so that of two first runs at once only one makes the instance's files.
         platform.warehouse.hold(f"run {run_id}", say=progress.say),
+        dg.DagsterInstance.from_config(str(dagster_home(platform.settings))) as instance,
     ):
         tags = {**_process_tags(instance, platform), **tags}
         if ONLY_PENDING in tags:
@@ -179,7 +137,7 @@ def _process_tags(instance: dg.DagsterInstance, platform: Platform) -> dict[str,
     They would stay STARTED for ever. Whoever holds the warehouse is the only such run there is.
     """
     tags = {PROCESS_TAG: platform.settings.env.value}
-    dead = dg.RunsFilter(tags=tags, statuses=[dg.DagsterRunStatus.STARTED])
+    dead = dg.RunsFilter(tags=tags, statuses=UNFINISHED)
     for run in instance.get_runs(dead):
         instance.report_run_failed(run, "The process of this run was killed.")
     # Dagster's daemon would try such a run again; the next build mends what it left.

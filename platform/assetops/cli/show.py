@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 def command(asset: str, as_json: bool) -> None:
     """Show ASSET (such as marts/customers): what it is, promises, holds and how it is checked."""
     from assetops.cli.facts import facts_of
+    from assetops.cli.running import load_definitions
 
     platform = enter_platform()
+    # The definitions know what Python-made tables are made from.
+    load_definitions(platform.settings.root)
     dataset = platform.project.dataset(asset)
     facts = facts_of(platform, dataset)
     if as_json:

@@ -262,4 +262,5 @@ def _raise_for(results: Mapping[str, NodeResult], project: Project) -> None:
 
 def _sentence(result: NodeResult) -> str:
     name = result.unique_id.split(".")[2]
-    return f"dbt_project/{result.file}: {name}: {result.message or result.status}"
+    query = f" Its rows: {result.compiled_path}" if result.failures and result.compiled_path else ""
+    return f"dbt_project/{result.file}: {name}: {result.message or result.status}.{query}"

@@ -25,6 +25,7 @@ class NodeResult:
     failures: int | None
     file: str
     compiled: str | None
+    compiled_path: str | None
 
 
 @dataclass
@@ -81,6 +82,7 @@ class Invocation:
                 failures=result.failures,
                 file=result.node.original_file_path,
                 compiled=getattr(result.node, "compiled_code", None),
+                compiled_path=getattr(result.node, "compiled_path", None),
             )
 
 

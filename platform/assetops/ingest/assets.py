@@ -243,7 +243,8 @@ def _summaries(outcomes: Sequence[Outcome]) -> list[Verdict]:
 def _raise_for(outcomes: Sequence[Outcome], faults: Sequence[str]) -> None:
     """Fail the step if a batch was held back; what could not be checked outranks what is bad."""
     held = [outcome for outcome in outcomes if outcome.reasons]
-    reasons = [f"{o.batch} ({o.batch.file.name}): {r}" for o in held for r in o.reasons]
+    reasons = [f"{o.batch}: {reason}" for o in held for reason in o.reasons]
+    reasons += [f"{o.batch}: held back in {o.quarantined}" for o in held if o.quarantined]
     if held or faults:
         errored = any(v.blocks and v.status is Status.ERRORED for o in held for v in o.verdicts)
         raise dg.Failure(

@@ -29,8 +29,14 @@ class Outcome:
 
     @property
     def reasons(self) -> list[str]:
-        """Why the batch was held back; empty if it was loaded."""
-        return [verdict.sentence() for verdict in self.verdicts if verdict.blocks]
+        """Why the batch was held back, naming its file; empty if it was loaded."""
+        return [self._reason(verdict) for verdict in self.verdicts if verdict.blocks]
+
+    def _reason(self, verdict: Verdict) -> str:
+        if verdict.check == CONTRACT_CHECK:
+            # What breaks the contract names the file already, and where in it.
+            return str(verdict.observed)
+        return f"{self.batch.file.name}: {verdict.sentence()}"
 
 
 @dataclass(frozen=True)
