@@ -17,7 +17,7 @@ TRANSFORMED = ("raw", "staging", "intermediate", "marts")
 
 # A consumer as they come: it opens the published file anew for each look, and knows nothing of us.
 READER = """
-import json, sys; from pathlib import Path; import duckdb
+import json, sys, time; from pathlib import Path; import duckdb
 states, looks = set(), 0
 print("reading", flush=True)
 while looks == 0 or not Path(sys.argv[2]).exists():
@@ -31,6 +31,7 @@ while looks == 0 or not Path(sys.argv[2]).exists():
             for (name,) in tables
         ]
     states.add(json.dumps(seen)); looks += 1
+    time.sleep(0.02)  # leaves the processor to the build
 print(json.dumps(sorted(states)))
 """
 

@@ -75,12 +75,6 @@ MISTAKES = {
         '{{ ref("orders" }}',
         ["models/marts/orders_daily.sql", "line 2"],
     ),
-    "a reference to no model": (
-        "dbt_project/models/marts/orders_daily.sql",
-        'ref("orders")',
-        'ref("ordres")',
-        ["orders_daily.sql", "'ordres'"],
-    ),
     "a suite": (
         "gx/expectations/marts/orders_daily.json",
         "expect_column_values_to_be_between",

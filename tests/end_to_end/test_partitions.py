@@ -48,7 +48,7 @@ def days_of(came: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [load for load in came if load[1]]
 
 
-def built(shop: Shop, **options: str) -> str:
+def build(shop: Shop, **options: str) -> str:
     """Build, and return what became of the publication."""
     outcome = shop.build(**options)
     assert outcome.exit_code == 0, outcome.failures
@@ -62,12 +62,12 @@ def releases(shop: Shop) -> list[str]:
 def full_rebuild_changes_nothing(shop: Shop) -> bool:
     """Say whether an empty warehouse, built from all that has landed, is what is published."""
     shop.platform.settings.warehouse.unlink()
-    return built(shop) == "Nothing"
+    return build(shop) == "Nothing"
 
 
-def test_a_gap_stays_visible_until_its_files_land_however_late(empty_shop):
+def test_a_gap_stays_visible_until_its_files_land_however_late(built, empty_shop):
     shop, late = empty_shop, day(5)
-    simulate(shop.root, DAYS, start=FIRST)
+    shutil.copytree(built.landing, shop.landing)
     everything = landed(shop)
     files = [f for s in DAILY if s != "customers" for f in (shop.landing / s).glob(f"{late}.*")]
     away = [file.rename(shop.root / f"{file.parent.name}{file.suffix}") for file in files]
@@ -81,96 +81,88 @@ def test_a_gap_stays_visible_until_its_files_land_however_late(empty_shop):
     before = loads(shop)
     for file, place in zip(files, away, strict=True):
         place.rename(file)
-    assert built(shop) == "Release"
+    assert build(shop) == "Release"
     assert new_loads(shop, before) == its_own
     assert_dagster_knows(shop, everything)
-    assert full_rebuild_changes_nothing(shop)
+    assert contents(shop) == contents(built)
 
 
-def test_rebuilding_days_loads_exactly_those_in_one_run_and_changes_nothing(shop):
+def test_days_are_rebuilt_in_one_run_and_the_same_files_again_are_no_news(shop):
     before, tables = loads(shop), contents(shop)
     told, made = published_events(shop), releases(shop)
+    days = [day(number) for number in range(3, 9)]
 
-    assert built(shop, partition=str(day(3))) == "Nothing"
-    assert new_loads(shop, before) == landed(shop, day(3))
-    assert contents(shop) == tables
+    assert build(shop, partition=f"{days[0]}..{days[-1]}") == "Nothing"
+    assert new_loads(shop, before) == landed(shop, *days)
+    assert len(runs(shop)) == 2
 
     before = loads(shop)
-    assert built(shop, partition=f"{day(0)}..{YESTERDAY}") == "Nothing"
-    assert new_loads(shop, before) == landed(shop)
-    assert contents(shop) == tables
-    assert (published_events(shop), releases(shop)) == (told, made)
-    assert len(runs(shop)) == 3
-
-
-def test_the_same_files_again_are_no_new_batches(shop):
-    before, tables, told = loads(shop), contents(shop, "raw", "marts"), published_events(shop)
     for file in shop.landing.glob("*/*"):
         os.utime(file)
-    assert built(shop) == "Nothing"
+    assert build(shop) == "Nothing"
     assert loads(shop) == before
-    assert contents(shop, "raw", "marts") == tables
-    assert published_events(shop) == told
+    assert contents(shop) == tables
+    assert (published_events(shop), releases(shop)) == (told, made)
 
 
 def test_other_content_under_the_same_name_replaces_its_day(shop):
-    file, before = shop.file("orders", day(9)), loads(shop)
+    only_here = shop.private(
+        "select cast(order_id as varchar) from raw.orders group by order_id "
+        f"having count(*) = 1 and max(_partition) = '{YESTERDAY}' order by order_id limit 2"
+    )
+    gone = [order_id for (order_id,) in only_here]
+    assert len(gone) == 2
+    file, before = shop.file("orders"), loads(shop)
     header, *rows = file.read_text().splitlines(keepends=True)
-    only_here = [row.split(",")[0] for row in rows if row.split(",")[5] == "pending"][-2:]
-    kept = [row for row in rows if row.split(",")[0] not in only_here]
-    assert len(kept) == len(rows) - 2
+    kept = [row for row in rows if row.split(",")[0] not in gone]
     file.write_text(header + "".join(kept))
 
-    outcome = shop.build()
-    assert outcome.exit_code == 0, outcome.failures
-    assert new_loads(shop, before) == [("retail/orders", str(day(9)))]
-    sql = f"select count(*) from raw.orders where _partition = '{day(9)}'"
-    assert shop.private(sql) == [(len(kept),)]
+    assert build(shop, partition=str(YESTERDAY)) == "Release"
+    assert new_loads(shop, before) == landed(shop, YESTERDAY)
+    sql = "select count(*) from raw.orders where _partition = "
+    assert shop.private(f"{sql} '{YESTERDAY}'") == [(len(kept),)]
+    assert shop.consumed(f"select * from marts.orders where order_id in ({','.join(gone)})") == []
     assert full_rebuild_changes_nothing(shop)
 
 
 def test_a_bad_day_holds_back_what_is_published_and_no_other_day(behind):
     before, release = loads(behind), os.readlink(behind.published)
     bad, good = day(DAYS - 2), day(DAYS - 1)
+    expected = landed(behind, bad, good)
     file = behind.file("orders", bad)
     content = file.read_bytes()
     file.write_bytes(content.replace(b"shipped", b"teleported").replace(b"pending", b"lost"))
+    odd = [file.with_name(f"{name}.csv") for name in ("2026-02-30", "2999-01-01", "yesterday")]
+    for path in odd:
+        path.write_bytes(content)
 
     outcome = behind.build()
     assert outcome.exit_code == 1
-    assert f"{bad}.csv" in outcome.failures[0].reason
-    expected = [load for load in landed(behind, bad, good) if load != ("retail/orders", str(bad))]
-    assert days_of(new_loads(behind, before)) == expected
-    assert os.readlink(behind.published) == release
+    reasons = outcome.failures[0].reason.splitlines()
+    mend = "Rename or remove the file."
+    no_day = f"is no day: expected orders/{{date}}.csv with a date such as 2026-01-31. {mend}"
+    assert reasons[:3] == [
+        f"2026-02-30.csv: '2026-02-30' {no_day}",
+        f"2999-01-01.csv: 2999-01-01 has not come yet. {mend}",
+        f"yesterday.csv: 'yesterday' {no_day}",
+    ]
+    for word in (f"retail/orders {bad}", f"{bad}.csv", "status_in_set", "teleported"):
+        assert word in reasons[3]
+    came = [load for load in expected if load != ("retail/orders", str(bad))]
+    assert days_of(new_loads(behind, before)) == came
     assert str(bad) not in partitions(behind, "retail", "orders")
+    assert os.readlink(behind.published) == release
 
     file.write_bytes(content)
-    assert built(behind) == "Release"
-    assert days_of(new_loads(behind, before)) == landed(behind, bad, good)
+    for path in odd:
+        path.unlink()
+    assert build(behind) == "Release"
+    assert days_of(new_loads(behind, before)) == expected
     assert_dagster_knows(behind, landed(behind))
 
 
-def test_a_file_whose_name_is_no_landed_day_is_named_and_the_others_load(behind):
-    before, release = loads(behind), os.readlink(behind.published)
-    expected = landed(behind, day(DAYS - 2), day(DAYS - 1))
-    file = behind.file("orders")
-    for name in ("2999-01-01", "2026-02-30", "yesterday"):
-        shutil.copy(file, file.with_name(f"{name}.csv"))
-    outcome = behind.build()
-    assert outcome.exit_code == 1
-    assert outcome.failures[0].reason.splitlines() == [
-        "2026-02-30.csv: '2026-02-30' is no day: expected orders/{date}.csv with a date such as "
-        "2026-01-31. Rename or remove the file.",
-        "2999-01-01.csv: 2999-01-01 has not come yet. Rename or remove the file.",
-        "yesterday.csv: 'yesterday' is no day: expected orders/{date}.csv with a date such as "
-        "2026-01-31. Rename or remove the file.",
-    ]
-    assert days_of(new_loads(behind, before)) == expected
-    assert os.readlink(behind.published) == release
-
-
 def test_days_built_one_by_one_equal_all_in_one_run(empty_shop, tmp_path: Path):
-    shop, number = empty_shop, 4
+    shop, number = empty_shop, 3
     whole = tmp_path / "whole"
     simulate(whole, number, start=day(0))
     source = whole / "data/dev/landing/retail"
@@ -182,7 +174,7 @@ def test_days_built_one_by_one_equal_all_in_one_run(empty_shop, tmp_path: Path):
             ignore=lambda _, names, later=later: [n for n in names if n.split(".")[0] in later],
             dirs_exist_ok=True,
         )
-        assert built(shop) == "Release"
+        assert build(shop) == "Release"
         assert str(today) in partitions(shop, "marts", "orders")
     assert full_rebuild_changes_nothing(shop)
 
