@@ -70,6 +70,7 @@ def in_child(function, *arguments) -> int:
             print(function(*arguments), flush=True)
             os._exit(0)
         except BaseException:
+            # The child of a fork must not return into the test runner, whatever it raised.
             traceback.print_exc()
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -128,6 +128,7 @@ def _into_raw(
         journal.record(connection, load_id, batch, rows, run_id)
         connection.execute("commit")
     except BaseException:
+        # Also when the run is stopped: the connection outlives this batch.
         connection.execute("rollback")
         raise
     return rows, load_id

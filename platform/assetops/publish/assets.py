@@ -47,20 +47,21 @@ def published_assets(
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def release(context: dg.AssetExecutionContext) -> Iterator[Happening]:
-        """Verify the marts, and let consumers see them in one switch."""
         run_id = context.run.run_id
         chosen = _chosen(context, marts)
         with _failing_plainly(), warehouse.hold(f"run {run_id}", say=context.log.info):
-            marts_now = list(chosen.values())
-            gates = (warehouse, ledger, required_checks)
-            verified = verify(marts_now, *gates, data_as_of=data_as_of, run_id=run_id)
+            verified = verify(
+                list(chosen.values()),
+                warehouse,
+                ledger,
+                required_checks,
+                data_as_of=data_as_of,
+                run_id=run_id,
+            )
             publication = publish(verified, project, warehouse, releases, ledger, run_id=run_id)
         context.log.info(publication.sentence())
-        for key, mart in marts.items():
-            if key in chosen:
-                yield _happening(context, key, mart.key[-1], publication)
-            else:
-                yield _no_event(key)
+        for key in marts:
+            yield _happening(context, key, publication) if key in chosen else _no_event(key)
 
     return release
 
@@ -118,9 +119,10 @@ def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases)
 
 
 def _happening(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, name: str, publication: Publication
+    context: dg.AssetExecutionContext, key: dg.AssetKey, publication: Publication
 ) -> Happening:
     """Return a materialisation where consumers see new content, else note what was seen."""
+    name = key.path[-1]
     verified = publication.verified[name]
     before = publication.before.tables.get(name) if publication.before else None
     # A kill between the switch and this event leaves Dagster behind: then it is told now.

@@ -132,6 +132,7 @@ class Releases:
                 os.rename(building, self.folder / release_id)
                 durable.sync(self.folder)
             except BaseException:
+                # Also when the run is stopped: nothing half-made stays for the next one to find.
                 shutil.rmtree(building, ignore_errors=True)
                 raise
         return release
