@@ -21,7 +21,7 @@ from assetops.cli.running import run_build, run_checks
 from assetops.warehouse import open_read_only
 
 REPO = Path(__file__).parents[2]
-DAYS = 12
+DAYS = 8
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
 
@@ -30,6 +30,14 @@ class Shop:
     """One platform root that a test may break."""
 
     root: Path
+    # Whether processes that are started here count for coverage: it takes half their time again.
+    covered: bool = True
+
+    def copied(self, folder: Path, request: pytest.FixtureRequest | None = None) -> "Shop":
+        """Return a copy of this shop, for one test or for all."""
+        shutil.copytree(self.root, folder / "shop", symlinks=True)
+        covered = request is None or request.node.get_closest_marker("no_cover") is None
+        return Shop(folder / "shop", covered)
 
     @cached_property
     def platform(self) -> Platform:
@@ -76,7 +84,8 @@ class Shop:
         )
 
     def environment(self, **more: str) -> dict[str, str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ASSETOPS_", "DAGSTER_"))}
+        foreign = ("ASSETOPS_", "DAGSTER_", *(() if self.covered else ("COVERAGE_",)))
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         return {**clean, "PYTHONPATH": str(REPO / "platform"), **more}
 
     def consumed(self, sql: str) -> list[tuple[Any, ...]]:
@@ -125,9 +134,17 @@ def make_root(root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A shop with twelve days, built and published; no test may change it."""
-    shop = Shop(make_root(tmp_path_factory.mktemp("built") / "shop"))
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A root in which nothing has landed, its dbt project parsed; no test may change it."""
+    shop = Shop(make_root(tmp_path_factory.mktemp("bare") / "shop"))
+    assert shop.platform.project.datasets
+    return shop
+
+
+@pytest.fixture(scope="session")
+def built(bare: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A shop with eight days, built and published; no test may change it."""
+    shop = bare.copied(tmp_path_factory.mktemp("built"))
     simulate(shop.root, DAYS, start=YESTERDAY - timedelta(days=DAYS - 1))
     outcome = shop.build()
     assert outcome.exit_code == 0, outcome.failures
@@ -135,16 +152,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 @pytest.fixture
-def shop(built: Shop, tmp_path: Path) -> Shop:
+def shop(built: Shop, tmp_path: Path, request: pytest.FixtureRequest) -> Shop:
     """A copy of the built shop, for one test to break."""
-    shutil.copytree(built.root, tmp_path / "shop", symlinks=True)
-    return Shop(tmp_path / "shop")
+    return built.copied(tmp_path, request)
 
 
 @pytest.fixture(scope="session")
-def built_behind(built: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def built_behind(bare: Shop, built: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """The same shop, built before its last two days landed; no test may change it."""
-    shop = Shop(make_root(tmp_path_factory.mktemp("behind") / "shop"))
+    shop = bare.copied(tmp_path_factory.mktemp("behind"))
     last = {str(YESTERDAY - timedelta(days=ago)) for ago in range(2)}
     shutil.copytree(
         built.landing,
@@ -158,16 +174,15 @@ def built_behind(built: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 @pytest.fixture
-def behind(built_behind: Shop, tmp_path: Path) -> Shop:
+def behind(built_behind: Shop, tmp_path: Path, request: pytest.FixtureRequest) -> Shop:
     """A copy of the built shop in which two days have landed since."""
-    shutil.copytree(built_behind.root, tmp_path / "shop", symlinks=True)
-    return Shop(tmp_path / "shop")
+    return built_behind.copied(tmp_path, request)
 
 
 @pytest.fixture
-def empty_shop(tmp_path: Path) -> Shop:
+def empty_shop(bare: Shop, tmp_path: Path, request: pytest.FixtureRequest) -> Shop:
     """A root in which nothing has landed yet."""
-    return Shop(make_root(tmp_path / "empty"))
+    return bare.copied(tmp_path / "empty", request)
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from rich.console import Console
 from tests.end_to_end.conftest import DAYS, YESTERDAY, Shop, simulate
 from tests.end_to_end.observed import ended, instance_of, loads, runs, start, until
 
 from assetops.cli.progress import Progress
 from assetops.cli.running import Outcome, run_build
+
+# Builds upon builds, of what other tests measure already.
+pytestmark = pytest.mark.no_cover
 
 BUILD = ("-c", "from assetops.cli import main; main()", "build")
 # A run as the UI starts it: Dagster's own process, which knows nothing of our command line.

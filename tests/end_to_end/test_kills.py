@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from tests.end_to_end.observed import (
     shown,
     start,
 )
+
+# Builds upon builds, of what other tests measure already.
+pytestmark = pytest.mark.no_cover
 
 # When a build is killed: once a step has begun or an asset is there, at a call of a function with
 # the text among its arguments.
@@ -75,7 +79,7 @@ def killer(built) -> Iterator[Killer]:
     script = Path(__file__).with_name("killed_build.py")
     process = subprocess.Popen(
         [sys.executable, str(script)],
-        env=built.environment(),
+        env=replace(built, covered=False).environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

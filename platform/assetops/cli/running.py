@@ -2,20 +2,18 @@
 
 import importlib
 import logging
-import sqlite3
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
 import yaml
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from assetops.build import BUILD_JOB, Platform
+from assetops.cli.event_log import kept_open
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
@@ -111,7 +109,7 @@ def _run(
             # Only now: whoever had the warehouse until now may have brought in what was pending.
             tags |= _newest_pending(platform)
         instance.add_event_listener(run_id, progress)
-        with _kept_open(instance, run_id), progress.shown():
+        with kept_open(instance), progress.shown():
             result = job.execute_in_process(
                 instance=instance,
                 run_id=run_id,
@@ -142,26 +140,6 @@ def _process_tags(instance: dg.DagsterInstance, platform: Platform) -> dict[str,
         instance.report_run_failed(run, "The process of this run was killed.")
     # Dagster's daemon would try such a run again; the next build mends what it left.
     return {**tags, "dagster/max_retries": "0"}
-
-
-@contextmanager
-def _kept_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """Keep the SQLite files of a run's events open while it lasts.
-
-    Dagster connects for each event, and SQLite writes a checkpoint whenever a file's last
-    connection closes: that is most of the time that an event takes.
-    """
-    storage = instance.event_log_storage
-    with ExitStack() as held:
-        if isinstance(storage, SqliteEventLogStorage):
-            for shard in (run_id, "index"):
-                file = Path(storage.path_for_shard(shard))
-                file.parent.mkdir(parents=True, exist_ok=True)
-                connection = held.enter_context(closing(sqlite3.connect(file)))
-                # Only a connection that has read the file counts.
-                connection.execute("pragma journal_mode = wal")
-                connection.execute("select count(*) from sqlite_master").fetchall()
-        yield
 
 
 def _selected(definitions: dg.Definitions, select: str) -> list[dg.AssetKey]:
