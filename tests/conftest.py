@@ -1,9 +1,13 @@
 """What all tests share."""
 
+import os
+
 import pytest
 
 # Their tests run the dbt project and the simulator, not the engine whose coverage is measured.
 _NOT_THE_ENGINE = ("dbt_project", "retail")
+_IN_PROCESSES = "COVERAGE_PROCESS_CONFIG"
+_ASKED = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -11,3 +15,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name in _NOT_THE_ENGINE:
             item.add_marker("no_cover")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let processes that tests start be, unless a test asks for them to be measured."""
+    if asked := os.environ.pop(_IN_PROCESSES, None):
+        item.config.stash[_ASKED] = {_IN_PROCESSES: asked}
+
+
+@pytest.fixture(scope="session")
+def measured(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment of a process whose coverage is to be measured."""
+    return request.config.stash.get(_ASKED, {})

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -30,14 +31,12 @@ class Shop:
     """One platform root that a test may break."""
 
     root: Path
-    # Whether processes that are started here count for coverage: it takes half their time again.
-    covered: bool = True
+    # What lets coverage be measured in the processes of commands.
+    measured: Mapping[str, str] = field(default_factory=dict)
 
-    def copied(self, folder: Path, request: pytest.FixtureRequest | None = None) -> "Shop":
-        """Return a copy of this shop, for one test or for all."""
+    def copied(self, folder: Path) -> "Shop":
         shutil.copytree(self.root, folder / "shop", symlinks=True)
-        covered = request is None or request.node.get_closest_marker("no_cover") is None
-        return Shop(folder / "shop", covered)
+        return replace(self, root=folder / "shop")
 
     @cached_property
     def platform(self) -> Platform:
@@ -76,7 +75,7 @@ class Shop:
         return subprocess.run(
             [sys.executable, "-c", "from assetops.cli import main; main()", *words],
             cwd=self.root,
-            env=self.environment(**environment),
+            env=self.environment(**self.measured, **environment),
             capture_output=True,
             text=True,
             timeout=180,
@@ -84,8 +83,7 @@ class Shop:
         )
 
     def environment(self, **more: str) -> dict[str, str]:
-        foreign = ("ASSETOPS_", "DAGSTER_", *(() if self.covered else ("COVERAGE_",)))
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ASSETOPS_", "DAGSTER_"))}
         return {**clean, "PYTHONPATH": str(REPO / "platform"), **more}
 
     def consumed(self, sql: str) -> list[tuple[Any, ...]]:
@@ -134,9 +132,9 @@ def make_root(root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def bare(tmp_path_factory: pytest.TempPathFactory, measured: dict[str, str]) -> Shop:
     """A root in which nothing has landed, its dbt project parsed; no test may change it."""
-    shop = Shop(make_root(tmp_path_factory.mktemp("bare") / "shop"))
+    shop = Shop(make_root(tmp_path_factory.mktemp("bare") / "shop"), measured)
     assert shop.platform.project.datasets
     return shop
 
@@ -152,9 +150,9 @@ def built(bare: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 @pytest.fixture
-def shop(built: Shop, tmp_path: Path, request: pytest.FixtureRequest) -> Shop:
+def shop(built: Shop, tmp_path: Path) -> Shop:
     """A copy of the built shop, for one test to break."""
-    return built.copied(tmp_path, request)
+    return built.copied(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -174,15 +172,15 @@ def built_behind(bare: Shop, built: Shop, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def behind(built_behind: Shop, tmp_path: Path, request: pytest.FixtureRequest) -> Shop:
+def behind(built_behind: Shop, tmp_path: Path) -> Shop:
     """A copy of the built shop in which two days have landed since."""
-    return built_behind.copied(tmp_path, request)
+    return built_behind.copied(tmp_path)
 
 
 @pytest.fixture
-def empty_shop(bare: Shop, tmp_path: Path, request: pytest.FixtureRequest) -> Shop:
+def empty_shop(bare: Shop, tmp_path: Path) -> Shop:
     """A root in which nothing has landed yet."""
-    return bare.copied(tmp_path / "empty", request)
+    return bare.copied(tmp_path / "empty")
 
 
 @pytest.fixture(autouse=True)

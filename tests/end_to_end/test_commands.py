@@ -102,6 +102,8 @@ def test_check_of_what_has_no_checks_says_where_they_would_be(shop) -> None:
     assert "has no checks" in done.stderr
 
 
+# Its builds are like any other; its commands are measured all the same.
+@pytest.mark.no_cover
 def test_rollback_pins_and_builds_leave_it_until_it_is_lifted(shop) -> None:
     first = shop.platform.releases.current().id
     file = shop.file("orders")
@@ -185,7 +187,7 @@ def test_up_serves_the_history_and_stops_all_it_started(shop, port: int) -> None
     child = subprocess.Popen(
         [sys.executable, "-c", "from assetops.cli import main; main()", "up", f"--port={port}"],
         cwd=shop.root,
-        env=shop.environment(),
+        env=shop.environment(**shop.measured),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,7 +78,7 @@ def killer(built) -> Iterator[Killer]:
     script = Path(__file__).with_name("killed_build.py")
     process = subprocess.Popen(
         [sys.executable, str(script)],
-        env=replace(built, covered=False).environment(),
+        env=built.environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
