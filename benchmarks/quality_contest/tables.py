@@ -48,54 +48,57 @@ Rule = tuple[str, dict[str, Any], str]
 COLUMN = "expect_column_values_to_"
 
 
+_STATUS = {"column": "status", "value_set": ["paid", "open", "sent"]}
+_TIMES = {"column_A": "updated_at", "column_B": "created_at"}
+NARROW: list[Rule] = [
+    ("expect_table_row_count_to_be_between", {"min_value": 1}, "count(*)"),
+    (f"{COLUMN}not_be_null", {"column": "order_id"}, "count(order_id)"),
+    (f"{COLUMN}be_unique", {"column": "order_id"}, "count(distinct order_id)"),
+    (f"{COLUMN}not_be_null", {"column": "customer_id"}, "count(customer_id)"),
+    (
+        f"{COLUMN}match_regex",
+        {"column": "email", "regex": MAIL},
+        f"count_if(not regexp_matches(email, '{MAIL}'))",
+    ),
+    (
+        f"{COLUMN}be_between",
+        {"column": "total", "min_value": 0, "max_value": 1000},
+        "count_if(total < 0 or total > 1000)",
+    ),
+    (f"{COLUMN}be_in_set", _STATUS, "count_if(status not in ('paid', 'open', 'sent'))"),
+    (
+        f"{COLUMN}be_between",
+        {"column": "quantity", "min_value": 1, "max_value": 9},
+        "count_if(quantity < 1 or quantity > 9)",
+    ),
+    (
+        "expect_column_pair_values_a_to_be_greater_than_b",
+        {**_TIMES, "ignore_row_if": "either_value_is_missing"},
+        "count_if(updated_at <= created_at)",
+    ),
+    (
+        "expect_column_mean_to_be_between",
+        {"column": "total", "min_value": 400, "max_value": 600},
+        "avg(total)",
+    ),
+    (
+        "expect_column_max_to_be_between",
+        {"column": "updated_at", "max_value": "2026-01-03 00:00:00"},
+        "max(updated_at)",
+    ),
+    (
+        "expect_column_value_lengths_to_equal",
+        {"column": "sku", "value": 7},
+        "count_if(length(sku) <> 7)",
+    ),
+]
+
+
 def rules(table: str) -> list[Rule]:
     """Return each expectation: its type, its arguments, and the aggregate written by hand."""
-    if table == "wide":
-        return [rule for k in range(COLUMNS) for rule in wide_rules(f"c{k}", number=bool(k % 2))]
-    paid = {"column": "status", "value_set": ["paid", "open", "sent"]}
-    ends = {"column_A": "updated_at", "column_B": "created_at"}
-    return [
-        ("expect_table_row_count_to_be_between", {"min_value": 1}, "count(*)"),
-        (f"{COLUMN}not_be_null", {"column": "order_id"}, "count(order_id)"),
-        (f"{COLUMN}be_unique", {"column": "order_id"}, "count(distinct order_id)"),
-        (f"{COLUMN}not_be_null", {"column": "customer_id"}, "count(customer_id)"),
-        (
-            f"{COLUMN}match_regex",
-            {"column": "email", "regex": MAIL},
-            f"count_if(not regexp_matches(email, '{MAIL}'))",
-        ),
-        (
-            f"{COLUMN}be_between",
-            {"column": "total", "min_value": 0, "max_value": 1000},
-            "count_if(total < 0 or total > 1000)",
-        ),
-        (f"{COLUMN}be_in_set", paid, "count_if(status not in ('paid', 'open', 'sent'))"),
-        (
-            f"{COLUMN}be_between",
-            {"column": "quantity", "min_value": 1, "max_value": 9},
-            "count_if(quantity < 1 or quantity > 9)",
-        ),
-        (
-            "expect_column_pair_values_a_to_be_greater_than_b",
-            {**ends, "ignore_row_if": "either_value_is_missing"},
-            "count_if(updated_at <= created_at)",
-        ),
-        (
-            "expect_column_mean_to_be_between",
-            {"column": "total", "min_value": 400, "max_value": 600},
-            "avg(total)",
-        ),
-        (
-            "expect_column_max_to_be_between",
-            {"column": "updated_at", "max_value": "2026-01-03 00:00:00"},
-            "max(updated_at)",
-        ),
-        (
-            "expect_column_value_lengths_to_equal",
-            {"column": "sku", "value": 7},
-            "count_if(length(sku) <> 7)",
-        ),
-    ]
+    if table != "wide":
+        return NARROW
+    return [rule for k in range(COLUMNS) for rule in wide_rules(f"c{k}", number=bool(k % 2))]
 
 
 def wide_rules(column: str, number: bool) -> Iterable[Rule]:
