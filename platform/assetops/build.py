@@ -216,8 +216,10 @@ def _held_warehouse(warehouse: Warehouse) -> dg.ResourceDefinition:
     """Return the warehouse as a resource that a run holds from its first step to its last."""
 
     def hold(context: dg.InitResourceContext) -> Iterator[Warehouse]:
-        log = context.log
-        with warehouse.hold(f"run {context.run_id}", say=log.warning if log else print):
+        log, run = context.log, context.run
+        with warehouse.hold(
+            f"run {run.run_id}" if run else "Dagster", say=log.warning if log else print
+        ):
             yield warehouse
 
     return dg.ResourceDefinition(hold)

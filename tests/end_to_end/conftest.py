@@ -19,6 +19,7 @@ from assetops.build import Platform, build_definitions, open_platform
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.cli.running import run_build, run_checks
+from assetops.project import Project
 from assetops.warehouse import open_read_only
 
 REPO = Path(__file__).parents[2]
@@ -132,10 +133,12 @@ def make_root(root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bare(tmp_path_factory: pytest.TempPathFactory, measured: dict[str, str]) -> Shop:
+def bare(
+    retail: Project, tmp_path_factory: pytest.TempPathFactory, measured: dict[str, str]
+) -> Shop:
     """A root in which nothing has landed, its dbt project parsed; no test may change it."""
     shop = Shop(make_root(tmp_path_factory.mktemp("bare") / "shop"), measured)
-    assert shop.platform.project.datasets
+    shutil.copytree(retail.settings.dbt_target, shop.root / "data/dev/dbt")
     return shop
 
 

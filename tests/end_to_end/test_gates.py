@@ -9,6 +9,9 @@ import pytest
 from tests.end_to_end.conftest import Shop
 from tests.end_to_end.observed import shown
 
+# Builds upon builds, of what other tests measure already.
+pytestmark = pytest.mark.no_cover
+
 
 def change(file: Path, before: str, after: str) -> None:
     text = file.read_text()

@@ -3,28 +3,16 @@
 import json
 from pathlib import Path
 
-import pytest
-
-from assetops.dbt.manifest import refresh_manifest
-from assetops.project import Project, load_project
-from assetops.settings import load_settings
+from assetops.project import Project
 
 ROOT = Path(__file__).parents[2]
 SUITES = ROOT / "gx" / "expectations"
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The repo's own project, parsed into a folder of the test's."""
-    data = tmp_path_factory.mktemp("data")
-    settings = load_settings(ROOT, {"ASSETOPS_DATA": str(data), "ASSETOPS_ENV": "ci"})
-    return load_project(settings, refresh_manifest(settings))
-
-
 def test_every_published_dataset_has_an_owner_a_description_and_a_freshness(
-    project: Project,
+    retail: Project,
 ) -> None:
-    published = project.published()
+    published = retail.published()
     assert published
     incomplete = {
         dataset.address
@@ -34,15 +22,15 @@ def test_every_published_dataset_has_an_owner_a_description_and_a_freshness(
     assert incomplete == set()
 
 
-def test_every_published_dataset_and_every_source_has_a_suite(project: Project) -> None:
-    gated = [*project.published(), *project.ingested()]
+def test_every_published_dataset_and_every_source_has_a_suite(retail: Project) -> None:
+    gated = [*retail.published(), *retail.ingested()]
     without = [d.address for d in gated if not (SUITES / f"{d.address}.json").exists()]
     assert without == []
 
 
-def test_every_suite_checks_a_known_asset(project: Project) -> None:
+def test_every_suite_checks_a_known_asset(retail: Project) -> None:
     addresses = {path.relative_to(SUITES).with_suffix("").as_posix() for path in suite_files()}
-    assert addresses - set(project.by_address) == set()
+    assert addresses - set(retail.by_address) == set()
 
 
 def test_every_expectation_says_why_in_words() -> None:
@@ -55,10 +43,10 @@ def test_every_expectation_says_why_in_words() -> None:
     assert silent == []
 
 
-def test_every_column_is_described(project: Project) -> None:
+def test_every_column_is_described(retail: Project) -> None:
     silent = [
         f"{dataset.address}.{column.name}"
-        for dataset in project.datasets.values()
+        for dataset in retail.datasets.values()
         for column in dataset.columns
         if not column.description
     ]

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from assetops.project import Project
+
 ROOT = Path(__file__).parents[2]
 HEAVY = ("great_expectations", "pandas", "sklearn", "matplotlib", "dbt.cli")
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def loaded(retail: Project) -> set[str]:
     """The modules that loading the code location loads, in a process of its own."""
     program = "import sys, retail.definitions; print('\\n'.join(sys.modules))"
     done = subprocess.run(
@@ -20,7 +22,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT / "platform"),
-            "ASSETOPS_DATA": str(tmp_path_factory.mktemp("data")),
+            "ASSETOPS_DATA": str(retail.settings.data),
         },
         cwd=ROOT,
         capture_output=True,

@@ -14,12 +14,10 @@ import great_expectations as gx
 import pytest
 
 import assetops.quality.gx  # noqa: F401  (registers add_duckdb)
-from assetops.dbt.manifest import refresh_manifest
 from assetops.model import Relation, Severity, Status, Verdict
-from assetops.project import Project, load_project
+from assetops.project import Project
 from assetops.quality.engine import Validator
 from assetops.quality.suites import Suite, load_suites
-from assetops.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 REVENUE = Relation(schema_name="marts", name="revenue_daily")
@@ -27,24 +25,14 @@ USUAL = "revenue_as_usual_for_the_weekday"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The repository's dbt project and suites, with a place of their own for what is made."""
-    root = tmp_path_factory.mktemp("shop")
-    for folder in ("dbt_project", "gx"):
-        (root / folder).symlink_to(ROOT / folder)
-    settings = load_settings(root, {})
-    return load_project(settings, refresh_manifest(settings))
-
-
-@pytest.fixture(scope="module")
-def suites(shop: Project) -> dict[str, Suite]:
-    return load_suites(shop)
+def suites(retail: Project) -> dict[str, Suite]:
+    return load_suites(retail)
 
 
 def test_every_source_and_every_published_mart_has_a_suite(
-    shop: Project, suites: dict[str, Suite]
+    retail: Project, suites: dict[str, Suite]
 ) -> None:
-    wanted = {dataset.address for dataset in (*shop.ingested(), *shop.published())}
+    wanted = {dataset.address for dataset in (*retail.ingested(), *retail.published())}
     assert set(suites) == wanted
 
 

@@ -70,7 +70,8 @@ def _build(
     settings = work.project.settings
     chosen = _chosen(context, work.project)
     landed = _landed_partitions(context, work, chosen)
-    artifacts = settings.dbt_target / "runs" / context.run_id / context.op_handle.name
+    op = context.op_execution_context.op_handle.name
+    artifacts = settings.dbt_target / "runs" / context.run.run_id / op
     artifacts.mkdir(parents=True, exist_ok=True)
     invocation = Invocation(
         settings,
@@ -227,10 +228,10 @@ def _remember(
             state = (
                 work.warehouse.fingerprint(dataset.relation)
                 if dataset.contract.publish
-                else f"run {context.run_id}"
+                else f"run {context.run.run_id}"
             )
             work.ledger.record_results(
-                dataset.address, verdicts, state=state, run_id=context.run_id
+                dataset.address, verdicts, state=state, run_id=context.run.run_id
             )
 
 
