@@ -1,7 +1,8 @@
 """Suites as Dagster sees them: asset checks, one for each expectation, that gate what is built."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,12 +11,15 @@ from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
 from assetops.model import EXIT_CODE, Batch, Dataset, Relation, Severity, Status, Verdict
 from assetops.project import Project
+from assetops.quality.parameters import days_of, parameters_of
 from assetops.quality.report import metadata_of
+from assetops.quality.running import Table, run_suite
 from assetops.quality.suites import Suite
 from assetops.quality.words import columns_of, sentence
 from assetops.warehouse import Warehouse
 
 Facts = Callable[[], Mapping[str, Any]]
+Look = Callable[[dg.AssetCheckExecutionContext, Suite], list[Verdict]]
 BatchGate = Callable[[Dataset, Relation, Batch], list[Verdict]]
 
 
@@ -71,7 +75,14 @@ def gate_checks(
         facts: Tells, when a gate runs, what suites may ask for; at least `as_of`.
     """
     return [
-        _gate(project.by_address[address], suite, warehouse, ledger, facts)
+        _gate(
+            project.by_address[address],
+            suite,
+            warehouse,
+            ledger,
+            root=project.settings.root,
+            facts=facts,
+        )
         for address, suite in suites.items()
         if project.by_address[address].contract.ingest is None
     ]
@@ -84,65 +95,111 @@ def batch_gate(warehouse: Warehouse, suites: Mapping[str, Suite]) -> BatchGate:
         suite = suites.get(dataset.address)
         if suite is None or not suite.expectations:
             return []
-        parameters = _parameters({"as_of": batch.as_of, "partition": batch.partition})
-        return _validate(warehouse, dataset, candidate, suite, parameters)
+        parameters = parameters_of({"as_of": batch.as_of, "partition": batch.partition})
+        return _validate(warehouse, dataset, candidate, suite, parameters=parameters, root=Path())
 
     return gate
 
 
 def judge(
-    dataset: Dataset, suite: Suite, warehouse: Warehouse, facts: Mapping[str, Any]
+    dataset: Dataset,
+    suite: Suite,
+    warehouse: Warehouse,
+    facts: Mapping[str, Any],
+    *,
+    root: Path = Path(),
 ) -> tuple[list[Verdict], str]:
-    """Run a suite on its table as it is now; return the verdicts and the table's state.
+    """Run a suite on its input as it is now; return the verdicts and the table's state.
 
     Raises `CheckCouldNotRun` if the table is not there, `WarehouseBusy` if somebody keeps it.
     """
-    parameters = _parameters(facts)
-    verdicts = _validate(warehouse, dataset, dataset.relation, suite, parameters)
+    parameters = parameters_of(facts)
+    verdicts = _validate(
+        warehouse, dataset, dataset.relation, suite, parameters=parameters, root=root
+    )
+    if suite.input is not None and not warehouse.exists(dataset.relation):
+        # Of what lies elsewhere, nothing here says whether it has changed.
+        return verdicts, "elsewhere"
     return verdicts, warehouse.fingerprint(dataset.relation)
 
 
 def _gate(
-    dataset: Dataset, suite: Suite, warehouse: Warehouse, ledger: Ledger, facts: Facts
+    dataset: Dataset,
+    suite: Suite,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    *,
+    root: Path,
+    facts: Facts,
 ) -> dg.AssetChecksDefinition:
-    key = dg.AssetKey(dataset.key)
+    def look(context: dg.AssetCheckExecutionContext, part: Suite) -> list[Verdict]:
+        run_id = context.run.run_id
+        known = {**facts(), **days_of(context.run.tags)}
+        with warehouse.hold(f"run {run_id}", say=context.log.info):
+            verdicts, state = judge(dataset, part, warehouse, known, root=root)
+        ledger.record_results(
+            dataset.address,
+            verdicts,
+            state=state,
+            run_id=run_id,
+            partition=str(known["partition"]) if known.get("partition") else None,
+        )
+        return verdicts
+
+    return suite_step(suite, dg.AssetKey(dataset.key), look, resources={"warehouse"})
+
+
+def suite_step(
+    suite: Suite,
+    key: dg.AssetKey,
+    look: Look,
+    *,
+    resources: set[str] | None = None,
+    pool: str | None = "warehouse",
+) -> dg.AssetChecksDefinition:
+    """Return a suite as asset checks, of which one step runs all or those that are chosen.
+
+    Args:
+        suite: The expectations, one check for each.
+        key: The asset that they are about.
+        look: Runs the chosen part of the suite; an `AssetOpsError` fails the step in plain words.
+        resources: The resources that have to be there when it looks.
+        pool: The Dagster pool that the step takes part in.
+    """
 
     @dg.multi_asset_check(
-        name="gate_" + "_".join(dataset.key),
+        name=re.sub(r"[^A-Za-z0-9_]", "_", "gate_" + "_".join(key.path)),
         specs=check_specs(suite, key),
         can_subset=True,
-        required_resource_keys={"warehouse"},
-        pool="warehouse",
+        required_resource_keys=resources or set(),
+        pool=pool,
     )
     def gate(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         chosen = {check.name for check in context.selected_asset_check_keys}
         part = suite.model_copy(
             update={"expectations": tuple(e for e in suite.expectations if e.name in chosen)}
         )
-        run_id = context.run.run_id
         try:
-            with warehouse.hold(f"run {run_id}", say=context.log.info):
-                verdicts, state = judge(dataset, part, warehouse, facts())
+            verdicts = look(context, part)
         except AssetOpsError as error:
             raise _failure(str(error), error.exit_code) from None
-        ledger.record_results(dataset.address, verdicts, state=state, run_id=run_id)
         for verdict in verdicts:
             result = as_check_result(verdict, key)
             if result is not None:
                 yield result
             elif not verdict.blocks:
                 context.log.warning(verdict.sentence())
-        _raise_for(dataset, verdicts)
+        _raise_for(suite.address, verdicts)
 
     return gate
 
 
-def _raise_for(dataset: Dataset, verdicts: Sequence[Verdict]) -> None:
+def _raise_for(address: str, verdicts: Sequence[Verdict]) -> None:
     """Fail the step if a critical check did not pass; what could not run outranks what is bad."""
     blocking = [verdict for verdict in verdicts if verdict.blocks]
     if blocking:
         errored = any(verdict.status is Status.ERRORED for verdict in blocking)
-        said = "\n".join(f"{dataset.address}: {verdict.sentence()}" for verdict in blocking)
+        said = "\n".join(f"{address}: {verdict.sentence()}" for verdict in blocking)
         raise _failure(said, 2 if errored else 1)
 
 
@@ -159,26 +216,18 @@ def _validate(
     dataset: Dataset,
     relation: Relation,
     suite: Suite,
+    *,
     parameters: Mapping[str, Any],
+    root: Path,
 ) -> list[Verdict]:
-    # Great Expectations takes seconds to import: only a step that needs it pays for it.
-    from assetops.quality.engine import validate
-
-    return validate(
-        warehouse.open,
-        relation,
-        suite,
-        parameters=parameters,
+    table = Table(
+        relation=relation,
+        base=root,
+        types={column.name: column.data_type for column in dataset.columns},
         key=_key(dataset, suite),
-        pii={column.name for column in dataset.columns if column.pii},
+        pii=frozenset(column.name for column in dataset.columns if column.pii),
     )
-
-
-def _parameters(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what suites may ask for, with what follows from it."""
-    as_of = facts.get("as_of")
-    day = {"as_of_minus_1_day": as_of - timedelta(days=1)} if isinstance(as_of, datetime) else {}
-    return {**facts, **day}
+    return run_suite(suite, table, warehouse.open, parameters)
 
 
 def _key(dataset: Dataset, suite: Suite) -> list[str]:

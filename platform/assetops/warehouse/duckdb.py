@@ -71,12 +71,12 @@ class Warehouse:
             try:
                 connection = duckdb.connect(self.path)
             except duckdb.IOException as error:
-                if not _is_lock_conflict(error):
+                if not is_lock_conflict(error):
                     raise AssetOpsError(f"{self.path} cannot be opened: {error}") from None
                 if time.monotonic() >= deadline:
                     raise _busy(self.path, error) from None
                 if not told:
-                    say(f"Waiting for the warehouse: it is open in {_who(error)}.")
+                    say(f"Waiting for the warehouse: it is open in {who_holds(error)}.")
                     told = True
                 time.sleep(POLL_SECONDS)
             else:
@@ -165,17 +165,19 @@ def table_sizes(connection: Connection) -> dict[str, int]:
     )
 
 
-def _is_lock_conflict(error: duckdb.IOException) -> bool:
+def is_lock_conflict(error: duckdb.IOException) -> bool:
+    """Say whether a file could not be opened because another process has it open."""
     return "lock" in str(error).lower()
 
 
-def _who(error: duckdb.IOException) -> str:
+def who_holds(error: duckdb.IOException) -> str:
+    """Return which process has the file open, as DuckDB says it."""
     held = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
     return f"{held[1]} (pid {held[2]})" if held else "another process"
 
 
 def _busy(path: Path, error: duckdb.IOException) -> WarehouseBusy:
     return WarehouseBusy(
-        f"{path} is open in {_who(error)}, which does not know the warehouse's lock. "
+        f"{path} is open in {who_holds(error)}, which does not know the warehouse's lock. "
         "Close it there (consumers read published/warehouse.duckdb instead) and try again."
     )
