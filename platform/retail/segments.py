@@ -116,9 +116,14 @@ def plot(features: Any, segments: Any) -> str:
         rows = drawn[segments.loc[drawn.index, "segment"] == name]
         spent = rows["monetary"].astype(float)
         axes.scatter(rows["recency_days"], spent, s=5, color=colour, label=name, linewidths=0)
+    # Most are near the origin, a few far away, and whoever never ordered has spent nothing.
+    axes.set_xscale("symlog")
+    axes.set_yscale("symlog")
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
     axes.set_xlabel("days since the last order")
     axes.set_ylabel("spent (CAD)")
-    axes.legend(fontsize=7, markerscale=2, frameon=False)
+    axes.legend(fontsize=7, markerscale=2, frameon=False, loc="upper right")
     image = io.BytesIO()
     figure.savefig(image, format="png")
     return "data:image/png;base64," + base64.b64encode(image.getvalue()).decode()
