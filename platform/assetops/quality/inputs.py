@@ -204,7 +204,7 @@ def _csv(connection: Connection, names: str, types: Mapping[str, str | None], sh
 def _made(connection: Connection, kind: str, query: str, shown: str) -> Relation:
     made = quote(_PREPARED.name)
     try:
-        connection.execute(f"create or replace temp {kind} {made} as {query}")
+        connection.execute(f"create temp {kind} {made} as {query}")
     except SqlError as error:
         raise _unreadable(shown, error) from None
     return _PREPARED
