@@ -149,7 +149,7 @@ def _ingestion(
         platform.warehouse,
         platform.ledger,
         platform.settings.home / "quarantine",
-        batch_gate(platform.warehouse, suites),
+        batch_gate(platform.warehouse, platform.ledger, suites),
     )
     work = Ingestion(project, platform.warehouse, loader, Preflight(specs, as_check_result))
     return ingested_assets(work, partitions)

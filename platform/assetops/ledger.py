@@ -5,14 +5,14 @@ A projection: the load journal in the warehouse and each `release.json` are the 
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from assetops.model import Batch, Release, Verdict
+from assetops.model import Batch, Release, Severity, Status, Verdict
 
 _metadata = sa.MetaData()
 
@@ -112,6 +112,36 @@ class Ledger:
             .where(_results.c.asset == asset, _results.c.state == state)
             .order_by(_results.c.id)
         )
+        with self._engine.connect() as connection:
+            return {
+                check: Verdict.model_validate_json(verdict)
+                for check, verdict in list[Any](connection.execute(query))
+            }
+
+    def last_accepted(
+        self, asset: str, *, other_than: str, before: date | None = None
+    ) -> dict[str, Verdict]:
+        """Return each check's last verdict, on other content of the asset, that did not block.
+
+        Args:
+            asset: The asset's address.
+            other_than: The state that is looked at now.
+            before: The partition that is looked at now: then only earlier ones count.
+        """
+        columns = _results.c
+        passed = columns.status == Status.PASSED
+        tolerated = sa.and_(columns.status == Status.FAILED, columns.severity != Severity.CRITICAL)
+        newest = [columns.partition.desc()] if before else []
+        rank = sa.func.row_number().over(
+            partition_by=columns.check, order_by=[*newest, columns.id.desc()]
+        )
+        ranked = sa.select(columns.check, columns.verdict, rank.label("rank")).where(
+            columns.asset == asset, columns.state != other_than, sa.or_(passed, tolerated)
+        )
+        if before:
+            ranked = ranked.where(columns.partition < str(before))
+        found = ranked.subquery()
+        query = sa.select(found.c.check, found.c.verdict).where(found.c.rank == 1)
         with self._engine.connect() as connection:
             return {
                 check: Verdict.model_validate_json(verdict)

@@ -220,7 +220,7 @@ def test_ingested_sources_have_no_gate_after_the_fact(
 
 
 def test_a_batch_is_judged_on_its_candidate_and_rows_are_known_by_number(
-    project: Project, warehouse: Warehouse, expecting: Expecting
+    project: Project, warehouse: Warehouse, ledger: Ledger, expecting: Expecting
 ) -> None:
     with warehouse.connect() as connection:
         connection.execute(
@@ -242,10 +242,10 @@ def test_a_batch_is_judged_on_its_candidate_and_rows_are_known_by_number(
             expecting(NOT_NULL, column="email"),
         ),
     )
-    gate = batch_gate(warehouse, {"retail/orders": source})
+    gate = batch_gate(warehouse, ledger, {"retail/orders": source})
     dataset = project.dataset("retail/orders")
     candidate = Relation(schema_name="candidate", name="orders")
     late, mail = gate(dataset, candidate, batch)
     assert late.sample == ({"_row": 4, "order_id": 3, "updated_at": "2026-01-04 13:00:00"},)
     assert mail.sample == ({"_row": 3, "order_id": 3, "email": None},)
-    assert batch_gate(warehouse, {})(dataset, candidate, batch) == []
+    assert batch_gate(warehouse, ledger, {})(dataset, candidate, batch) == []

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from assetops.errors import CheckCouldNotRun, SuiteError
+from assetops.ledger import Ledger
 from assetops.model import Relation
 from assetops.project import Project
 from assetops.quality.checks import judge
@@ -227,18 +228,20 @@ def test_an_ingested_source_is_looked_at_batch_by_batch(project: Project) -> Non
 
 
 def test_a_marts_suite_looks_at_its_input_and_is_remembered_on_the_marts_state(
-    project: Project, warehouse: Warehouse
+    project: Project, warehouse: Warehouse, ledger: Ledger
 ) -> None:
     write(project, {"query": "select null as order_id from {table} where status = 'lost'"})
     suite = load_suites(project)["marts/orders"]
     dataset = project.dataset("marts/orders")
-    verdicts, state = judge(dataset, suite, warehouse, {"as_of": AS_OF})
+    verdicts, state = judge(
+        dataset, suite, warehouse, ledger, facts={"as_of": AS_OF}, root=project.settings.root
+    )
     assert [(v.failing_rows, v.rows) for v in verdicts] == [(1, 1)]
     assert state == warehouse.fingerprint(ORDERS)
 
 
 def test_files_of_an_asset_without_a_table_are_looked_at_from_the_projects_root(
-    project: Project, warehouse: Warehouse
+    project: Project, warehouse: Warehouse, ledger: Ledger
 ) -> None:
     root = project.settings.root
     (root / "drop").mkdir()
@@ -247,5 +250,7 @@ def test_files_of_an_asset_without_a_table_are_looked_at_from_the_projects_root(
     suite = load_suites(project)["marts/orders"]
     with warehouse.connect() as connection:
         connection.execute("drop table marts.orders")
-    verdicts, _ = judge(project.dataset("marts/orders"), suite, warehouse, {}, root=root)
+    verdicts, _ = judge(
+        project.dataset("marts/orders"), suite, warehouse, ledger, facts={}, root=root
+    )
     assert [(v.failing_rows, v.rows) for v in verdicts] == [(1, 2)]

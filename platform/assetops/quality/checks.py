@@ -1,7 +1,7 @@
 """Suites as Dagster sees them: asset checks, one for each expectation, that gate what is built."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
 from assetops.model import EXIT_CODE, Batch, Dataset, Relation, Severity, Status, Verdict
 from assetops.project import Project
+from assetops.quality.inputs import files_state
 from assetops.quality.parameters import days_of, parameters_of
+from assetops.quality.previous import compared
 from assetops.quality.report import metadata_of
 from assetops.quality.running import Table, run_suite
 from assetops.quality.suites import Suite
@@ -19,7 +21,7 @@ from assetops.quality.words import columns_of, sentence
 from assetops.warehouse import Warehouse
 
 Facts = Callable[[], Mapping[str, Any]]
-Look = Callable[[dg.AssetCheckExecutionContext, Suite], list[Verdict]]
+Look = Callable[[dg.AssetCheckExecutionContext, set[str]], list[Verdict]]
 BatchGate = Callable[[Dataset, Relation, Batch], list[Verdict]]
 
 
@@ -88,15 +90,21 @@ def gate_checks(
     ]
 
 
-def batch_gate(warehouse: Warehouse, suites: Mapping[str, Suite]) -> BatchGate:
+def batch_gate(warehouse: Warehouse, ledger: Ledger, suites: Mapping[str, Suite]) -> BatchGate:
     """Return the pre-flight: what a source's suite says about a candidate table."""
 
     def gate(dataset: Dataset, candidate: Relation, batch: Batch) -> list[Verdict]:
         suite = suites.get(dataset.address)
         if suite is None or not suite.expectations:
             return []
+        before = ledger.last_accepted(
+            dataset.address, other_than=batch.fingerprint, before=batch.partition
+        )
+        suite, previous = compared(suite, before)
         parameters = parameters_of({"as_of": batch.as_of, "partition": batch.partition})
-        return _validate(warehouse, dataset, candidate, suite, parameters=parameters, root=Path())
+        return _validate(
+            warehouse, dataset, candidate, suite, parameters=parameters | previous, root=Path()
+        )
 
     return gate
 
@@ -105,22 +113,30 @@ def judge(
     dataset: Dataset,
     suite: Suite,
     warehouse: Warehouse,
-    facts: Mapping[str, Any],
+    ledger: Ledger,
     *,
-    root: Path = Path(),
+    facts: Mapping[str, Any],
+    root: Path,
+    chosen: Container[str] | None = None,
 ) -> tuple[list[Verdict], str]:
-    """Run a suite on its input as it is now; return the verdicts and the table's state.
+    """Run a suite, or its chosen checks, on its input as it is now.
+
+    Returns the verdicts, and the state of what they are about.
 
     Raises `CheckCouldNotRun` if the table is not there, `WarehouseBusy` if somebody keeps it.
     """
-    parameters = parameters_of(facts)
-    verdicts = _validate(
+    if suite.input is not None and suite.input.files is not None:
+        state = files_state(suite.input.files, root)
+    else:
+        there = warehouse.exists(dataset.relation)
+        state = warehouse.fingerprint(dataset.relation) if there else "no table"
+    suite, previous = compared(suite, ledger.last_accepted(dataset.address, other_than=state))
+    if chosen is not None:
+        suite = suite.only(chosen)
+    parameters = parameters_of(facts) | previous
+    return _validate(
         warehouse, dataset, dataset.relation, suite, parameters=parameters, root=root
-    )
-    if suite.input is not None and not warehouse.exists(dataset.relation):
-        # Of what lies elsewhere, nothing here says whether it has changed.
-        return verdicts, "elsewhere"
-    return verdicts, warehouse.fingerprint(dataset.relation)
+    ), state
 
 
 def _gate(
@@ -132,11 +148,13 @@ def _gate(
     root: Path,
     facts: Facts,
 ) -> dg.AssetChecksDefinition:
-    def look(context: dg.AssetCheckExecutionContext, part: Suite) -> list[Verdict]:
+    def look(context: dg.AssetCheckExecutionContext, chosen: set[str]) -> list[Verdict]:
         run_id = context.run.run_id
         known = {**facts(), **days_of(context.run.tags)}
         with warehouse.hold(f"run {run_id}", say=context.log.info):
-            verdicts, state = judge(dataset, part, warehouse, known, root=root)
+            verdicts, state = judge(
+                dataset, suite, warehouse, ledger, facts=known, root=root, chosen=chosen
+            )
         ledger.record_results(
             dataset.address,
             verdicts,
@@ -162,7 +180,7 @@ def suite_step(
     Args:
         suite: The expectations, one check for each.
         key: The asset that they are about.
-        look: Runs the chosen part of the suite; an `AssetOpsError` fails the step in plain words.
+        look: Runs the checks of these names; an `AssetOpsError` fails the step in plain words.
         resources: The resources that have to be there when it looks.
         pool: The Dagster pool that the step takes part in.
     """
@@ -176,11 +194,8 @@ def suite_step(
     )
     def gate(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         chosen = {check.name for check in context.selected_asset_check_keys}
-        part = suite.model_copy(
-            update={"expectations": tuple(e for e in suite.expectations if e.name in chosen)}
-        )
         try:
-            verdicts = look(context, part)
+            verdicts = look(context, chosen)
         except AssetOpsError as error:
             raise _failure(str(error), error.exit_code) from None
         for verdict in verdicts:

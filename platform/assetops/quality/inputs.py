@@ -4,6 +4,7 @@ Whatever it is, the engine is handed a relation of the connection that it opens.
 """
 
 import glob
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
@@ -136,6 +137,17 @@ def prepared(
     return _made(connection, "view", f"from {table.quoted} where {where}", str(table))
 
 
+def files_state(files: str, base: Path) -> str:
+    """Return what tells files in place from what lay there before: their names, sizes and times."""
+    stats = [(path, Path(path).stat()) for path in _matching(files, base)]
+    seen = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+
+
+def _matching(files: str, base: Path) -> list[str]:
+    return sorted(glob.glob(str(base / files), recursive=True))
+
+
 def _bounds(looked_at: Input, parameters: Mapping[str, Any]) -> tuple[str, Any, Any]:
     if looked_at.partition is not None:
         wanted = (looked_at.partition, "partition_start", "partition_end")
@@ -172,7 +184,7 @@ def _files(
     connection: Connection, looked_at: Input, base: Path, types: Mapping[str, str | None]
 ) -> Relation:
     assert looked_at.files is not None
-    found = sorted(glob.glob(str(base / looked_at.files), recursive=True))
+    found = _matching(looked_at.files, base)
     if not found:
         raise CheckCouldNotRun(
             f"No file matches {looked_at.files} in {base}. Let it land, or mend the suite's input."

@@ -6,6 +6,8 @@ from typing import Any
 
 # Known in every step, as far as the run knows its time.
 PARAMETERS = ("as_of", "as_of_minus_1_day", "partition", "partition_start", "partition_end")
+# Known from the ledger: the asset's row count, and what the same check observed, the last time.
+PREVIOUS = ("previous_row_count", "previous_value")
 
 
 def parameters_of(facts: Mapping[str, Any]) -> dict[str, Any]:

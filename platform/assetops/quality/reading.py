@@ -11,7 +11,7 @@ from assetops.errors import SuiteError, did_you_mean
 from assetops.model import Severity, Word
 from assetops.quality.inputs import Input, input_mistakes
 from assetops.quality.parameters import PARAMETERS
-from assetops.quality.vocabulary import Arguments
+from assetops.quality.vocabulary import Arguments, has_figure
 from assetops.quality.words import check_name, columns_in, columns_of
 
 # Columns that ingestion adds: to a candidate table, and to raw.
@@ -191,8 +191,14 @@ class Reader:
         if not self.queried:
             for column in (*columns_of(kwargs), *columns_in(kwargs.get("row_condition"))):
                 yield from self._column_mistakes(column)
-        for value in kwargs.values():
-            yield from _parameter_mistakes(value, self.subject.parameters)
+        for key, value in kwargs.items():
+            if isinstance(value, dict) and "$PARAMETER" in value:
+                expression = str(value["$PARAMETER"])
+                yield from _parameter_mistakes(expression, self.subject.parameters)
+                if "previous_" in expression and key in arguments.required:
+                    yield f"{key} cannot be left out when there is nothing earlier.", expression
+                if "previous_value" in expression and not has_figure(kind):
+                    yield f"{kind} observes no figure that could be its previous_value.", expression
         if isinstance(query := kwargs.get("unexpected_rows_query"), str):
             yield from _query_mistakes(query)
 
@@ -233,10 +239,7 @@ def _input_of(suite: Mapping[str, Any]) -> Any:
     return ours.get("input") if isinstance(ours, dict) else None
 
 
-def _parameter_mistakes(value: Any, known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    if not (isinstance(value, dict) and "$PARAMETER" in value):
-        return
-    expression = str(value["$PARAMETER"])
+def _parameter_mistakes(expression: str, known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     called = set(re.findall(r"([A-Za-z_]\w*)\s*[(=]", expression))
     for word in re.findall(r"[A-Za-z_]\w*", expression):
         if word not in called and word not in known:

@@ -14,7 +14,7 @@ from assetops.quality.inputs import Input, input_mistakes
 from assetops.quality.parameters import PARAMETERS, days_of, parameters_of
 from assetops.quality.reading import Subject
 from assetops.quality.running import Table, run_suite
-from assetops.quality.suites import Suite, read_suite
+from assetops.quality.suites import read_suite
 from assetops.warehouse.foreign import open_beside
 
 Database = str | Path | Callable[[], Any] | None
@@ -65,12 +65,12 @@ def suite_checks(
     looked_at = Table(_relation(table, asset_key), path.parent, key=list(key), pii=frozenset(pii))
     opened = database if callable(database) else lambda: open_beside(database)
 
-    def look(context: dg.AssetCheckExecutionContext, part: Suite) -> list[Verdict]:
+    def look(context: dg.AssetCheckExecutionContext, chosen: set[str]) -> list[Verdict]:
         known = {
             **parameters_of(_facts(context)),
             **{name: value() if callable(value) else value for name, value in own.items()},
         }
-        return run_suite(part, looked_at, opened, known)
+        return run_suite(read.only(chosen), looked_at, opened, known)
 
     return suite_step(read, asset_key, look, pool=pool)
 

@@ -3,12 +3,14 @@
 A mistake in a suite is found here, before any data is read.
 """
 
+from collections.abc import Container
 from pathlib import Path
 
 from assetops.errors import SuiteError, did_you_mean
 from assetops.model import Word
 from assetops.project import Project
 from assetops.quality.inputs import Input
+from assetops.quality.parameters import PARAMETERS, PREVIOUS
 from assetops.quality.reading import Expectation, Reader, Subject
 from assetops.quality.vocabulary import vocabulary
 
@@ -27,6 +29,11 @@ class Suite(Word):
     def plugins(self) -> Path:
         """Where the project's own expectations are."""
         return _gx_folder(self.path) / "plugins"
+
+    def only(self, names: Container[str]) -> "Suite":
+        """Return the part of the suite that has these names."""
+        chosen = tuple(e for e in self.expectations if e.name in names)
+        return self.model_copy(update={"expectations": chosen})
 
 
 def load_suites(project: Project) -> dict[str, Suite]:
@@ -50,6 +57,7 @@ def load_suites(project: Project) -> dict[str, Suite]:
             columns={column.name: column.data_type for column in dataset.columns},
             taken=frozenset(test.name for test in dataset.tests),
             suite_name=address.replace("/", "."),
+            parameters=(*PARAMETERS, *PREVIOUS),
             takes_input=dataset.contract.ingest is None,
         )
         try:

@@ -36,6 +36,12 @@ def vocabulary(plugins: Path) -> Mapping[str, Arguments]:
     return {**builtin(), **own}
 
 
+def has_figure(kind: str) -> bool:
+    """Say whether an expectation observes one figure, which can be compared with the next one."""
+    about_rows = kind.startswith(("expect_column_value", "expect_column_quantile"))
+    return kind in builtin() and kind.endswith("_to_be_between") and not about_rows
+
+
 def _in(path: Path) -> Iterator[tuple[str, Arguments]]:
     """Yield the expectation classes of a module, which is read and not run."""
     for node in ast.parse(path.read_text(), filename=str(path)).body:
