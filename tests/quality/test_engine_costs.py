@@ -68,24 +68,78 @@ class Counting:
         return getattr(self._connection, name)
 
 
-def test_a_passing_suite_takes_few_statements(
+def test_a_passing_suite_takes_two_statements(
     database: duckdb.DuckDBPyConnection, expecting: Expecting, suite: Expecting, orders: Relation
 ) -> None:
     statements: list[str] = []
+    pair = {"column_A": "updated_at", "column_B": "updated_at", "or_equal": True}
     expectations = [
         *(expecting(NOT_NULL, column=c) for c in ("order_id", "status", "updated_at")),
         expecting(BETWEEN, column="total", min_value=-5),
         expecting(IN_SET, column="status", value_set=["paid", "lost"]),
         expecting(MAX, column="updated_at", max_value=datetime(2027, 1, 1)),
         expecting("expect_column_mean_to_be_between", column="total", min_value=0),
+        expecting("expect_column_stdev_to_be_between", column="total", min_value=0),
+        expecting("expect_column_unique_value_count_to_be_between", column="status", max_value=2),
         expecting("expect_table_row_count_to_be_between", min_value=1),
+        expecting(UNIQUE, column="updated_at"),
+        expecting("expect_compound_columns_to_be_unique", column_list=["order_id", "updated_at"]),
+        expecting("expect_column_pair_values_a_to_be_greater_than_b", **pair),
+        expecting("expect_multicolumn_values_to_be_equal", column_list=["total", "total"]),
+        expecting(
+            "expect_column_quantile_values_to_be_between",
+            column="total",
+            quantile_ranges={"quantiles": [0.5, 0.9], "value_ranges": [[10, 11], [None, 20]]},
+        ),
     ]
     verdicts = validate(
         lambda: Counting(database.cursor(), statements), orders, suite(*expectations), parameters={}
     )
     assert {verdict.status for verdict in verdicts} == {Status.PASSED}
-    # The columns, the row count that conditions wait for, and one query for everything else.
-    assert len(statements) == 3, statements
+    # The columns, and one query for everything else.
+    assert len(statements) == 2, statements
+
+
+def test_what_repeats_is_counted_as_rows_that_repeat(
+    database: duckdb.DuckDBPyConnection, expecting: Expecting, judged: Judged
+) -> None:
+    database.execute(
+        "create or replace table marts.orders as select * from (values (1, 1, 'a'), (1, 1, 'a'), "
+        "(1, null, 'a'), (2, null, 'b'), (2, null, 'b'), (null, 5, 'c'), (null, 5, 'c')) "
+        "as t(order_id, line, part)"
+    )
+    both = ["order_id", "line"]
+    compound = "expect_compound_columns_to_be_unique"
+    of_a = {"type": "comparison", "column": {"name": "part"}, "operator": "==", "parameter": "a"}
+    verdicts = judged(
+        expecting(UNIQUE, "one", column="order_id"),
+        expecting(UNIQUE, "one_of_a", column="order_id", row_condition=of_a),
+        expecting(compound, "both", column_list=both),
+        expecting(compound, "whole", column_list=both, ignore_row_if="any_value_is_missing"),
+    )
+    assert {v.check: v.failing_rows for v in verdicts.values()} == {
+        "one": 5,
+        "one_of_a": 3,
+        "both": 2,
+        "whole": 2,
+    }
+
+
+def test_one_broken_rule_does_not_cost_the_others_a_statement_each(
+    database: duckdb.DuckDBPyConnection, expecting: Expecting, suite: Expecting, orders: Relation
+) -> None:
+    statements: list[str] = []
+    sound = [expecting(MAX, f"rule_{n}", column="order_id", max_value=9 + n) for n in range(30)]
+    broken = expecting("expect_column_sum_to_be_between", "broken", column="status", min_value=1)
+    verdicts = validate(
+        lambda: Counting(database.cursor(), statements),
+        orders,
+        suite(*sound[:15], broken, *sound[15:]),
+        parameters={},
+    )
+    errored = [verdict.check for verdict in verdicts if verdict.status is Status.ERRORED]
+    assert errored == ["broken"]
+    assert len(statements) < 10, statements
 
 
 def test_the_file_is_free_for_other_processes_afterwards(

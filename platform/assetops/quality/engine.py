@@ -12,29 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from great_expectations.core.suite_parameters import is_suite_parameter, parse_suite_parameter
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-from great_expectations.validator.metric_configuration import MetricConfiguration
-from great_expectations.validator.validation_graph import ValidationGraph
 
 from assetops.errors import CheckCouldNotRun
 from assetops.model import Relation, Status, Verdict
 from assetops.quality.evidence import Evidence, cause, plain
 from assetops.quality.execution import DuckDBExecutionEngine, open_engine
+from assetops.quality.plans import BATCH, RESULT, Plan, plan, resolve
 from assetops.quality.suites import Expectation, Suite
 from assetops.quality.words import columns_of, sentence
 
 # What cannot be evaluated is told in a verdict; GX would log it to the terminal as well.
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-
-_BATCH = "batch"
-_COUNTS_ONLY = {"result_format": {"result_format": "BOOLEAN_ONLY"}}
-_RESULT = {
-    "result_format": {
-        "result_format": "BASIC",
-        "partial_unexpected_count": 0,
-        "include_unexpected_rows": False,
-    }
-}
 
 
 class Validator:
@@ -80,7 +68,7 @@ class Validator:
         if self._engine is None:
             self._engine = open_engine(self._open)
         _import_plugins(suite.plugins)
-        self._engine.load(relation, _BATCH)
+        self._engine.load(relation, BATCH)
         columns = _columns(self._engine, relation)
         evidence = Evidence(
             self._engine, key=[c for c in key if c in columns], pii=frozenset(pii), columns=columns
@@ -122,15 +110,13 @@ def _import_plugins(folder: Path) -> None:
             spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
-@dataclass
-class _Plan:
-    """One expectation, ready to be asked."""
+@dataclass(frozen=True)
+class _Asked:
+    """One expectation of the suite, with its parameters filled in."""
 
     expectation: Expectation
     kwargs: dict[str, Any]
-    rule: Any
-    needs: dict[str, MetricConfiguration]
-    graph: ValidationGraph
+    plan: Plan
 
 
 @dataclass
@@ -143,34 +129,18 @@ class _Run:
 
     def verdicts(self, suite: Suite) -> list[Verdict]:
         found: dict[str, Verdict] = {}
-        plans: list[_Plan] = []
+        asked: list[_Asked] = []
         for expectation in suite.expectations:
             try:
-                plans.append(self._plan(expectation))
+                kwargs = {name: self._resolved(value) for name, value in expectation.kwargs.items()}
+                planned = plan(expectation.type, kwargs, self.engine, suite.plugins)
+                asked.append(_Asked(expectation, kwargs, planned))
             except Exception as error:
                 found[expectation.name] = self._errored(expectation, cause(error))
-        edges = [edge for plan in plans for edge in plan.graph.edges]
-        metrics, _ = ValidationGraph(self.engine, edges).resolve(
-            {"catch_exceptions": True}, show_progress_bars=False
-        )
-        for plan in plans:
-            found[plan.expectation.name] = self._verdict(plan, metrics)
+        metrics = resolve([one.plan for one in asked], self.engine)
+        for one in asked:
+            found[one.expectation.name] = self._verdict(one, metrics)
         return [found[expectation.name] for expectation in suite.expectations]
-
-    def _plan(self, expectation: Expectation) -> _Plan:
-        kwargs = {name: self._resolved(value) for name, value in expectation.kwargs.items()}
-        rule = ExpectationConfiguration(
-            type=expectation.type, kwargs={**kwargs, "batch_id": _BATCH}
-        ).to_domain_obj()
-        # GX's full results take a sample for every rule: ours come later, where something failed.
-        wanted = _COUNTS_ONLY if getattr(rule, "map_metric", None) else _RESULT
-        needs = rule.get_validation_dependencies(
-            execution_engine=self.engine, runtime_configuration=wanted
-        )
-        graph = ValidationGraph(self.engine)
-        for metric in needs.get_metric_configurations():
-            graph.build_metric_dependency_graph(metric, wanted)
-        return _Plan(expectation, kwargs, rule, dict(needs.metric_configurations), graph)
 
     def _resolved(self, value: Any) -> Any:
         if not is_suite_parameter(value):
@@ -180,31 +150,31 @@ class _Run:
             raise CheckCouldNotRun(f"the parameter {value['$PARAMETER']} has no value here")
         return found
 
-    def _verdict(self, plan: _Plan, metrics: Mapping[Any, Any]) -> Verdict:
-        for id_ in sorted({edge.left.id for edge in plan.graph.edges}):
+    def _verdict(self, asked: _Asked, metrics: Mapping[Any, Any]) -> Verdict:
+        for id_ in asked.plan.ids:
             if id_ in self.engine.failures:
-                return self._errored(plan.expectation, cause(self.engine.failures[id_]))
-        values = {name: metrics.get(metric.id) for name, metric in plan.needs.items()}
+                return self._errored(asked.expectation, cause(self.engine.failures[id_]))
+        values = {name: metrics.get(metric.id) for name, metric in asked.plan.needs.items()}
         try:
-            answer = plan.rule._validate(
-                metrics=values, runtime_configuration=_RESULT, execution_engine=self.engine
+            answer = asked.plan.rule._validate(
+                metrics=values, runtime_configuration=RESULT, execution_engine=self.engine
             )
             status = Status.PASSED if answer["success"] else Status.FAILED
-            return self._found(plan, status, answer.get("result") or {}, metrics)
+            return self._found(asked, status, answer.get("result") or {}, metrics)
         except Exception as error:
-            return self._errored(plan.expectation, cause(error))
+            return self._errored(asked.expectation, cause(error))
 
     def _found(
-        self, plan: _Plan, status: Status, result: Mapping[str, Any], metrics: Mapping[Any, Any]
+        self, asked: _Asked, status: Status, result: Mapping[str, Any], metrics: Mapping[Any, Any]
     ) -> Verdict:
-        expectation, rule = plan.expectation, plan.rule
-        columns = columns_of(plan.kwargs)
+        expectation, rule = asked.expectation, asked.plan.rule
+        columns = columns_of(asked.kwargs)
         observed = result.get("observed_value")
         # Rules about a column as a whole count something else there: values, not rows.
         failing = result.get("unexpected_count") if getattr(rule, "map_metric", None) else None
         if "unexpected_rows_query" in type(rule).__fields__:
             failing, observed = observed, None
-        query = self.evidence.query(rule, plan.needs, metrics) if failing else None
+        query = self.evidence.query(rule, asked.plan.needs, metrics) if failing else None
         sample = self.evidence.sample(query, columns) if query else ()
         if observed is None and failing:
             observed = self.evidence.seen(sample, columns)
@@ -215,7 +185,7 @@ class _Run:
             severity=expectation.severity,
             status=status,
             description=expectation.description,
-            expected=sentence(expectation.type, plan.kwargs),
+            expected=sentence(expectation.type, asked.kwargs),
             observed=plain(observed),
             failing_rows=failing,
             rows=result.get("element_count"),

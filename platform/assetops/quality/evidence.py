@@ -12,6 +12,7 @@ from great_expectations.expectations.metrics.query_metric_provider import QueryM
 
 from assetops.model import quote
 from assetops.quality.execution import DuckDBExecutionEngine
+from assetops.quality.fusion import from_clause
 
 SAMPLE_ROWS = 20
 _SEEN = 5
@@ -47,7 +48,7 @@ class Evidence:
             return None
         clause, compute, accessor = metrics[condition.id]
         rows = self.engine.get_domain_records({**compute, **accessor})
-        return self._sql(sa.select(sa.text("*")).select_from(_from(rows)).where(clause))
+        return self._sql(sa.select(sa.text("*")).select_from(from_clause(rows)).where(clause))
 
     def _own_query(self, rule: Any) -> str:
         table = self.engine.get_domain_records(rule._get_domain_kwargs())
@@ -62,7 +63,7 @@ class Evidence:
             {k: v for k, v in domain.items() if k not in ("column", "column_list")}
         )
         names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in columns]
-        table = _from(rows)
+        table = from_clause(rows)
         groups = sa.select(*names).select_from(table).group_by(*names).having(sa.func.count() > 1)
         among = sa.tuple_(*names).in_(groups) if len(names) > 1 else names[0].in_(groups)
         return self._sql(sa.select(sa.text("*")).select_from(table).where(among))
@@ -120,10 +121,6 @@ def _condition_behind(count: Any) -> Any:
             return metric
         waiting.extend(metric.metric_dependencies.values())
     return None
-
-
-def _from(rows: Any) -> Any:
-    return rows.subquery() if isinstance(rows, sa.Select) else rows
 
 
 def cause(error: object) -> str:

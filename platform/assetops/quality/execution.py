@@ -5,9 +5,8 @@ neither DuckDB's types nor a regular expression operator. Imported only beside G
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import duckdb_engine
@@ -15,148 +14,11 @@ import sqlalchemy as sa
 from great_expectations.exceptions import MetricResolutionError
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
-from great_expectations.expectations.registry import get_metric_provider
 from great_expectations.validator.metric_configuration import MetricConfiguration
-from sqlalchemy.dialects import postgresql
 
-from assetops.model import Relation, quote
-
-# A type's other names, as DuckDB itself accepts them.
-_ALIASES: Mapping[str, str] = {
-    "BOOL": "BOOLEAN",
-    "BYTEA": "BLOB",
-    "DATETIME": "TIMESTAMP",
-    "FLOAT4": "FLOAT",
-    "FLOAT8": "DOUBLE",
-    "INT": "INTEGER",
-    "LONG": "BIGINT",
-    "NUMERIC": "DECIMAL",
-    "REAL": "FLOAT",
-    "SHORT": "SMALLINT",
-    "STRING": "VARCHAR",
-    "TEXT": "VARCHAR",
-    "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
-    "TIMETZ": "TIME WITH TIME ZONE",
-}
-_TYPES = frozenset(
-    {
-        *("BIGINT", "BIT", "BLOB", "BOOLEAN", "DATE", "DECIMAL", "DOUBLE", "ENUM", "FLOAT"),
-        *("HUGEINT", "INTEGER", "INTERVAL", "JSON", "LIST", "MAP", "SMALLINT", "STRUCT", "TIME"),
-        *("TIME WITH TIME ZONE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_MS"),
-        *("TIMESTAMP_NS", "TIMESTAMP_S", "TINYINT", "UBIGINT", "UHUGEINT", "UINTEGER", "UNION"),
-        *("USMALLINT", "UTINYINT", "UUID", "VARCHAR"),
-    }
-)
-
-
-# Keywords that DuckDB does not call reserved, and yet does not take as a column's bare name.
-_ALSO_RESERVED = frozenset(
-    "anti asof at authorization binary by collation concurrently cross freeze full glob ilike "
-    "inner is isnull join left like natural notnull outer overlaps positional right semi similar "
-    "tablesample unpack verbose".split()
-)
-
-
-class _Preparer(duckdb_engine.DuckDBIdentifierPreparer):
-    """Quotes every name that DuckDB would take for a keyword."""
-
-    def __init__(self, dialect: Any, **options: Any) -> None:
-        super().__init__(dialect, **options)
-        self.reserved_words |= _ALSO_RESERVED
-
-
-class DuckDBDialect(duckdb_engine.Dialect):
-    """DuckDB without SQLAlchemy's transactions: one failed statement must not end the others."""
-
-    driver = "assetops"
-    supports_statement_cache = False
-    preparer = _Preparer
-
-    def _get_default_schema_name(self, connection: Any) -> str:
-        return "main"
-
-    def get_schema_names(self, connection: Any, **_: Any) -> list[str]:
-        """Return the schemas of the opened file, by their plain names."""
-        query = "select schema_name from duckdb_schemas() where database_name = current_database()"
-        return [row[0] for row in connection.execute(sa.text(query))]
-
-    def do_begin(self, connection: Any) -> None:
-        """Leave every statement on its own."""
-
-    def do_commit(self, connection: Any) -> None:
-        """Nothing is open that could be committed."""
-
-    def do_rollback(self, connection: Any) -> None:
-        """Nothing is open that could be rolled back."""
-
-
-_DRIVER = "duckdb+assetops"
-sa.dialects.registry.register("duckdb.assetops", __name__, "DuckDBDialect")
-
-
-class _LikePostgres(postgresql.dialect):  # type: ignore[misc, valid-type]
-    """How GX is told that `~` matches a regular expression, and that LIKE is there."""
-
-    name = "duckdb"
-
-
-class _DialectModule:
-    """What GX takes for a dialect's module: its dialect, and a class for every type's name."""
-
-    __name__ = "duckdb"
-    dialect = _LikePostgres
-
-    def __getattr__(self, name: str) -> type[sa.types.TypeEngine[Any]]:
-        found = _type_class(name)
-        if found is None:
-            raise AttributeError(name)
-        return found
-
-
-def _type_class(name: str) -> type[sa.types.TypeEngine[Any]] | None:
-    """Return the class of a DuckDB type: that of DECIMAL(12,2) is a kind of DECIMAL."""
-    written = re.sub(r"\s*([(),])\s*", r"\1", name.upper().strip())
-    if written.endswith("]"):
-        return _class(written, "LIST")
-    word, bracket, arguments = written.partition("(")
-    base = _ALIASES.get(word, word)
-    return _class(base + bracket + arguments, base) if base in _TYPES else None
-
-
-@cache
-def _class(name: str, base: str) -> type[sa.types.TypeEngine[Any]]:
-    return type(name, (sa.types.NullType if name == base else _class(base, base),), {})
-
-
-class _Inspector:
-    """A table's columns by one DESCRIBE, instead of a dozen catalogue queries."""
-
-    def __init__(self, engine: "DuckDBExecutionEngine") -> None:
-        self.dialect = engine.engine.dialect
-        self._engine = engine
-        self._described: dict[str, list[dict[str, Any]]] = {}
-
-    def get_columns(
-        self, table_name: str, schema: str | None = None, **_: Any
-    ) -> list[dict[str, Any]]:
-        """Return name and type of every column; a table that is not there is an error."""
-        table = ".".join(_quoted(name) for name in (schema, table_name) if name)
-        if table not in self._described:
-            statement = sa.text("describe " + table.replace(":", r"\:"))
-            self._described[table] = [
-                {"name": row[0], "type": (_type_class(row[1]) or sa.types.NullType)()}
-                for row in self._engine.execute_query(statement).fetchall()
-            ]
-        return self._described[table]
-
-    def get_pk_constraint(self, *_: Any, **__: Any) -> dict[str, Any]:
-        """Return no primary key: keys are named by contracts here."""
-        return {"constrained_columns": []}
-
-
-def _quoted(name: str) -> str:
-    """Quote an identifier that is not quoted yet."""
-    return name if name.startswith('"') and name.endswith('"') else quote(name)
+from assetops.model import Relation
+from assetops.quality.dialect import DRIVER, DialectModule, Inspector
+from assetops.quality.fusion import Aggregate, aggregate_of, from_clause
 
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
@@ -168,9 +30,9 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
 
     def __init__(self, **options: Any) -> None:
         if connection_string := options.get("connection_string"):
-            options["connection_string"] = re.sub(r"^duckdb:", f"{_DRIVER}:", connection_string)
+            options["connection_string"] = re.sub(r"^duckdb:", f"{DRIVER}:", connection_string)
         super().__init__(**options)
-        self.dialect_module: Any = _DialectModule()
+        self.dialect_module: Any = DialectModule()
         # Why a metric could not be computed; GX would try three times, and blame the last error.
         self.failures: dict[Any, str] = {}
 
@@ -184,7 +46,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
     def get_inspector(self) -> Any:
         """Return the inspector; GX forgets it with every batch."""
         if self._inspector is None:
-            self._inspector: Any = _Inspector(self)
+            self._inspector: Any = Inspector(self.engine.dialect, self.execute_query)
         return self._inspector
 
     def get_batch_data_and_markers(self, batch_spec: Any) -> Any:
@@ -219,7 +81,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         untried = [metric for metric in ready if metric.id not in self.failures]
         if ready and not untried:
             raise MetricResolutionError(self.failures[ready[0].id], ready)
-        wave = self._next_wave(untried)
+        wave = self._next_wave(untried, known)
         needless: dict[Any, Any] = {
             metric.id: []
             for metric in wave
@@ -235,29 +97,55 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         runtime_configuration: dict[str, Any] | None,
     ) -> dict[Any, Any]:
         """Compute a wave; a metric that fails is remembered, and takes nothing else with it."""
-        if not wave:
-            return {}
-        try:
-            return dict(super().resolve_metrics(wave, known, runtime_configuration))
-        except MetricResolutionError as error:
-            if len(wave) == 1:
-                self.failures[wave[0].id] = str(error)
-                return {}
-            failed = {metric.id for metric in error.failed_metrics}
         found: dict[Any, Any] = {}
+        shared: list[Aggregate] = []
         for metric in wave:
-            if metric.id in failed:
-                found |= self._resolve([metric], known, runtime_configuration)
-        rest = [metric for metric in wave if metric.id not in failed]
-        return found | self._resolve(rest, known, runtime_configuration)
+            if (aggregate := aggregate_of(metric, known, self)) is not None:
+                shared.append(aggregate)
+                continue
+            try:
+                found |= super().resolve_metrics([metric], known, runtime_configuration)
+            except MetricResolutionError as error:
+                self.failures[metric.id] = str(error)
+        domains: dict[Any, list[Aggregate]] = {}
+        for aggregate in shared:
+            domains.setdefault(aggregate.domain.to_id(), []).append(aggregate)
+        for aggregates in domains.values():
+            found |= self._aggregated(aggregates)
+        return found
 
-    def _next_wave(self, ready: list[MetricConfiguration]) -> list[MetricConfiguration]:
+    def _aggregated(self, aggregates: list[Aggregate]) -> dict[Any, Any]:
+        """Compute aggregates of one domain by one statement; if it fails, by one for each half."""
+        try:
+            table = from_clause(self.get_domain_records(aggregates[0].domain))
+            named = [a.expression.label(f"value_{n}") for n, a in enumerate(aggregates)]
+            row: Any = self.execute_query(sa.select(*named).select_from(table)).fetchone()
+            return {
+                aggregate.metric.id: aggregate.value(self._counted(aggregate, value))
+                for aggregate, value in zip(aggregates, row, strict=True)
+            }
+        except Exception as error:
+            if len(aggregates) == 1:
+                self.failures[aggregates[0].metric.id] = str(error)
+                return {}
+        half = len(aggregates) // 2
+        return self._aggregated(aggregates[:half]) | self._aggregated(aggregates[half:])
+
+    def _counted(self, aggregate: Aggregate, value: Any) -> Any:
+        if aggregate.count is None or not value:
+            return value
+        exactly: Any = self.execute_query(aggregate.count).scalar()
+        return int(exactly)
+
+    def _next_wave(
+        self, ready: list[MetricConfiguration], known: dict[Any, Any]
+    ) -> list[MetricConfiguration]:
         free = [m for m in ready if m.metric_name.endswith(_WITHOUT_QUERY)]
         if free:
             return free
         counted = [m for m in ready if _count_behind(m) is None]
-        bundled = [m for m in counted if get_metric_provider(m.metric_name, self)[1] is None]
-        return bundled or counted or ready
+        shared = [m for m in counted if aggregate_of(m, known, self) is not None]
+        return shared or counted or ready
 
     def close(self) -> None:
         """Let go of the file."""
@@ -286,7 +174,7 @@ def _count_behind(metric: MetricConfiguration) -> tuple[Any, ...] | None:
 def open_engine(open_connection: Callable[[], Any]) -> DuckDBExecutionEngine:
     """Return an engine on the connection that the caller's function opens."""
     engine = sa.create_engine(
-        f"{_DRIVER}://",
+        f"{DRIVER}://",
         creator=lambda: duckdb_engine.ConnectionWrapper(open_connection()),
         poolclass=sa.pool.StaticPool,
     )
