@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.registry import get_expectation_impl
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_graph import ValidationGraph
@@ -102,7 +101,9 @@ def _settled(rule: Any) -> Any:
 
     Its class becomes one of its own, made past the metaclass that would register it with GX.
     """
-    configuration: ExpectationConfiguration = rule.configuration
+    configuration: Any = rule.configuration
+    # GX goes from one to the other for every argument of every metric.
+    configuration.to_domain_obj = lambda: rule
     kind = type(rule)
     body = {"__slots__": (), "__module__": kind.__module__, "configuration": configuration}
     object.__setattr__(rule, "__class__", type.__new__(type(kind), kind.__name__, (kind,), body))
