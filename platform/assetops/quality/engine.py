@@ -3,12 +3,9 @@
 The only module that a suite is run through: everything else of the platform knows verdicts.
 """
 
-import importlib.util
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from great_expectations.core.suite_parameters import is_suite_parameter, parse_suite_parameter
@@ -18,6 +15,7 @@ from assetops.model import Relation, Status, Verdict
 from assetops.quality.evidence import Evidence, cause, plain
 from assetops.quality.execution import DuckDBExecutionEngine, open_engine
 from assetops.quality.plans import BATCH, RESULT, Plan, plan, resolve
+from assetops.quality.plugins import import_plugins
 from assetops.quality.suites import Expectation, Suite
 from assetops.quality.words import columns_of, sentence
 
@@ -67,13 +65,13 @@ class Validator:
         """
         if self._engine is None:
             self._engine = open_engine(self._open)
-        _import_plugins(suite.plugins)
+        broken = import_plugins(suite.plugins)
         self._engine.load(relation, BATCH)
         columns = _columns(self._engine, relation)
         evidence = Evidence(
             self._engine, key=[c for c in key if c in columns], pii=frozenset(pii), columns=columns
         )
-        return _Run(self._engine, evidence, parameters).verdicts(suite)
+        return _Run(self._engine, evidence, parameters, broken).verdicts(suite)
 
 
 def validate(
@@ -100,16 +98,6 @@ def _columns(engine: DuckDBExecutionEngine, relation: Relation) -> list[str]:
     return [column["name"] for column in found]
 
 
-@cache
-def _import_plugins(folder: Path) -> None:
-    """Run the project's own expectation modules once: defining a class registers it with GX."""
-    for path in sorted(folder.rglob("*.py")):
-        name = f"assetops_gx_plugin_{path.stem}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is not None and spec.loader is not None:
-            spec.loader.exec_module(importlib.util.module_from_spec(spec))
-
-
 @dataclass(frozen=True)
 class _Asked:
     """One expectation of the suite, with its parameters filled in."""
@@ -126,12 +114,16 @@ class _Run:
     engine: DuckDBExecutionEngine
     evidence: Evidence
     parameters: Mapping[str, Any]
+    # Why the project's own expectations of a type cannot be used.
+    broken: Mapping[str, str]
 
     def verdicts(self, suite: Suite) -> list[Verdict]:
         found: dict[str, Verdict] = {}
         asked: list[_Asked] = []
         for expectation in suite.expectations:
             try:
+                if expectation.type in self.broken:
+                    raise CheckCouldNotRun(self.broken[expectation.type])
                 kwargs = {name: self._resolved(value) for name, value in expectation.kwargs.items()}
                 planned = plan(expectation.type, kwargs, self.engine, suite.plugins)
                 asked.append(_Asked(expectation, kwargs, planned))
@@ -174,6 +166,8 @@ class _Run:
         failing = result.get("unexpected_count") if getattr(rule, "map_metric", None) else None
         if "unexpected_rows_query" in type(rule).__fields__:
             failing, observed = observed, None
+            # One's own query may return other columns than those that it is about.
+            columns = []
         query = self.evidence.query(rule, asked.plan.needs, metrics) if failing else None
         sample = self.evidence.sample(query, columns) if query else ()
         if observed is None and failing:

@@ -3,7 +3,7 @@
 A mistake in a suite is found here, before any data is read.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from assetops.errors import SuiteError, did_you_mean
@@ -12,7 +12,7 @@ from assetops.project import Project
 from assetops.quality.inputs import Input
 from assetops.quality.parameters import PARAMETERS, PREVIOUS
 from assetops.quality.reading import Expectation, Reader, Subject
-from assetops.quality.vocabulary import vocabulary
+from assetops.quality.vocabulary import Arguments, vocabulary
 
 __all__ = ["Expectation", "Suite", "load_suites", "read_suite"]
 
@@ -44,6 +44,7 @@ def load_suites(project: Project) -> dict[str, Suite]:
     folder = project.suites_dir
     suites: dict[str, Suite] = {}
     mistakes: list[str] = []
+    known = vocabulary(folder.parent / "plugins")
     for path in sorted(folder.rglob("*.json")):
         address = path.relative_to(folder).with_suffix("").as_posix()
         shown = path.relative_to(project.settings.root).as_posix()
@@ -61,7 +62,7 @@ def load_suites(project: Project) -> dict[str, Suite]:
             takes_input=dataset.contract.ingest is None,
         )
         try:
-            suites[address] = read_suite(path, subject, shown=shown)
+            suites[address] = read_suite(path, subject, shown=shown, known=known)
         except SuiteError as error:
             mistakes.append(str(error))
     if mistakes:
@@ -69,24 +70,28 @@ def load_suites(project: Project) -> dict[str, Suite]:
     return suites
 
 
-def read_suite(path: Path, subject: Subject, *, shown: str) -> Suite:
+def read_suite(
+    path: Path, subject: Subject, *, shown: str, known: Mapping[str, Arguments] | None = None
+) -> Suite:
     """Read one suite file.
 
     Args:
         path: A suite as GX writes it; a `plugins` folder beside it holds its own expectations.
         subject: What is known of the table that it is about.
         shown: How messages call the file.
+        known: Which expectations there are, if the caller knows.
 
     Raises:
         SuiteError: Every mistake in it, each with its line and the nearest valid word.
     """
-    known = vocabulary(_gx_folder(path) / "plugins")
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise SuiteError(f"{shown} is no UTF-8 text ({error.reason}). Save it as UTF-8.") from None
     except OSError as error:
         raise SuiteError(f"{shown} cannot be read: {error.strerror}.") from None
+    if known is None:
+        known = vocabulary(_gx_folder(path) / "plugins")
     read = Reader(shown, text, subject, known).read()
     return Suite(
         address=subject.address, path=path, expectations=read.expectations, input=read.input

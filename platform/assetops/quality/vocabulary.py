@@ -8,7 +8,9 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from assetops.errors import SuiteError
 from assetops.model import Word
+from assetops.quality.sql_rules import sql_arguments
 
 
 class Arguments(Word):
@@ -31,8 +33,15 @@ def builtin() -> Mapping[str, Arguments]:
 
 
 def vocabulary(plugins: Path) -> Mapping[str, Arguments]:
-    """Return every expectation a suite may use: GX's own, and those in the plugins folder."""
-    own = {kind: given for path in sorted(plugins.rglob("*.py")) for kind, given in _in(path)}
+    """Return every expectation a suite may use: GX's own, and those in the plugins folder.
+
+    Raises `SuiteError` if a file of the folder cannot be read as expectations.
+    """
+    own = {
+        kind: given for path in sorted(plugins.rglob("*.py")) for kind, given in defined_in(path)
+    }
+    for path in sorted(plugins.rglob("*.sql")):
+        own[path.stem] = Arguments(required=sql_arguments(path), optional=_COMMON)
     return {**builtin(), **own}
 
 
@@ -42,9 +51,14 @@ def has_figure(kind: str) -> bool:
     return kind in builtin() and kind.endswith("_to_be_between") and not about_rows
 
 
-def _in(path: Path) -> Iterator[tuple[str, Arguments]]:
+def defined_in(path: Path) -> Iterator[tuple[str, Arguments]]:
     """Yield the expectation classes of a module, which is read and not run."""
-    for node in ast.parse(path.read_text(), filename=str(path)).body:
+    try:
+        module = ast.parse(path.read_text("utf-8"), filename=str(path))
+    except SyntaxError as error:
+        shown = f"plugins/{path.parent.name}/{path.name}"
+        raise SuiteError(f"{shown}:{error.lineno}: is no Python: {error.msg}.") from None
+    for node in module.body:
         if not isinstance(node, ast.ClassDef) or not node.bases:
             continue
         base = snake(ast.unparse(node.bases[0]).split(".")[-1])
