@@ -150,6 +150,7 @@ def _ingestion(
         platform.ledger,
         platform.settings.home / "quarantine",
         batch_gate(platform.warehouse, platform.ledger, suites),
+        platform.settings.quarantine_days,
     )
     work = Ingestion(project, platform.warehouse, loader, Preflight(specs, as_check_result))
     return ingested_assets(work, partitions)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 # What we write into Dagster's events and read back from them.
 EXIT_CODE = "assetops/exit_code"
+HELD_ROWS = "assetops/held_rows"
 # A run with this tag brings in only what is new; any other rebuilds its partitions.
 ONLY_PENDING = "assetops/only_pending"
 
@@ -60,7 +61,10 @@ class Ingest(Word):
     format: Format
     partition: Literal["daily"] | None = None
     key: tuple[str, ...] = ()
-    on_bad_rows: Literal["block"] = "block"
+    on_bad_rows: Literal["block", "quarantine"] = "block"
+    held_at_most: float = Field(
+        default=0.5, gt=0, lt=1, description="The share of a batch's rows that may be held back."
+    )
 
 
 class ReadyBy(Word):
@@ -211,6 +215,9 @@ class Verdict(Word):
     rows: int | None = None
     sample: tuple[dict[str, Any], ...] = ()
     query: str | None = Field(default=None, description="SQL that finds the failing rows.")
+    by_row: bool = Field(
+        default=False, description="Whether each row that the query finds is bad by itself."
+    )
     error: str | None = None
 
     @property

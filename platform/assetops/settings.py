@@ -44,6 +44,12 @@ class Settings(BaseModel):
         default="2GB", description="What DuckDB may use of memory; the rest spills to disk."
     )
     releases_kept: int = Field(default=10, ge=1, description="How many releases are kept.")
+    quarantine_days: int = Field(
+        default=90, ge=1, description="Days after which a row in quarantine is forgotten."
+    )
+    quarantine_rows: int = Field(
+        default=10_000, ge=1, description="How many failing rows of a built table are kept."
+    )
 
     @property
     def home(self) -> Path:

@@ -61,13 +61,19 @@ def _table(assets: list[AssetRow]) -> Table:
     for row in assets:
         table.add_row(
             row.address + (f" ({row.kept})" if row.kept else ""),
-            f"{row.rows:,}" if row.rows is not None else "",
+            _rows(row),
             str(row.batches or ""),
             _checks(row),
             f"{row.seconds:.1f} s" if row.seconds is not None else "",
             style="red" if row.failed else None,
         )
     return table
+
+
+def _rows(row: AssetRow) -> str:
+    if row.rows is None:
+        return ""
+    return f"{row.rows:,}" + (f" [yellow]+ {row.held:,} held back[/yellow]" if row.held else "")
 
 
 def _checks(row: AssetRow) -> str:

@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from assetops.model import EXIT_CODE
+from assetops.model import EXIT_CODE, HELD_ROWS
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, EventLogEntry
@@ -26,6 +26,8 @@ class AssetRow:
 
     address: str
     rows: int | None = None
+    # Rows that landed and are kept out of it, in quarantine.
+    held: int = 0
     batches: int = 0
     passed: int = 0
     warned: int = 0
@@ -109,6 +111,8 @@ class Progress:
         if "dagster/row_count" in metadata:
             rows = int(str(metadata["dagster/row_count"].value))
             row.rows = rows if materialization.partition is None else (row.rows or 0) + rows
+        if HELD_ROWS in metadata:
+            row.held += int(str(metadata[HELD_ROWS].value))
         if "Execution Duration" in metadata:
             row.seconds = float(str(metadata["Execution Duration"].value))
         row.batches += materialization.partition is not None
@@ -163,6 +167,8 @@ def what(row: AssetRow) -> Text:
         words.append(f"{row.batches} batch" + ("es" if row.batches > 1 else ""))
     if row.rows is not None:
         words.append(f"{row.rows:,} rows")
+    if row.held:
+        words.append(f"{row.held:,} held back")
     if row.kept:
         words.append(row.kept)
     return Text(", ".join(words), "dim")

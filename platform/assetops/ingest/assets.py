@@ -13,7 +13,7 @@ from dagster._core.definitions.source_asset import (
 
 from assetops.ingest.landing import batch_of, landed_files
 from assetops.ingest.load import CONTRACT_CHECK, Loader, Outcome
-from assetops.model import EXIT_CODE, ONLY_PENDING, Batch, Dataset, Status, Verdict
+from assetops.model import EXIT_CODE, HELD_ROWS, ONLY_PENDING, Batch, Dataset, Status, Verdict
 from assetops.project import Project
 from assetops.warehouse import Warehouse, journal
 
@@ -138,6 +138,7 @@ def _bring_in(
             outcome = work.loader.load(dataset, batch, run_id=context.run.run_id)
             _report(context, dg.AssetKey(dataset.key), outcome)
             outcomes.append(outcome)
+        work.loader.forget(dataset)
         standing = journal.standing_loads(connection, dataset.address)
     _catch_up(context, dg.AssetKey(dataset.key), standing)
     return outcomes, faults
@@ -166,12 +167,25 @@ def _report(context: dg.AssetExecutionContext, key: dg.AssetKey, outcome: Outcom
     """Tell of one batch: a materialisation of its partition, or why there is none."""
     batch = outcome.batch
     if outcome.load_id is None:
-        for reason in outcome.reasons:
+        for reason in [*outcome.reasons, *_kept(outcome)]:
             context.log.error(f"{batch}: {reason}")
-        if outcome.quarantined:
-            context.log.error(f"{batch}: held back in {outcome.quarantined}")
         return
-    _announce(context, key, batch, rows=outcome.rows, load_id=outcome.load_id)
+    _announce(
+        context,
+        key,
+        batch,
+        rows=outcome.rows,
+        held=outcome.held + outcome.discarded,
+        load_id=outcome.load_id,
+    )
+
+
+def _kept(outcome: Outcome) -> list[str]:
+    """Say where a batch that was held back is, and its bad rows."""
+    kept = [f"held back in {outcome.quarantined}"] if outcome.quarantined else []
+    if outcome.held:
+        kept.append(f"its {outcome.held} bad rows: assetops quarantine show {outcome.batch.source}")
+    return kept
 
 
 def _catch_up(
@@ -189,8 +203,9 @@ def _catch_up(
         whole = event.asset_materialization if event else None
         told["None"] = (whole.tags or {}).get(DATA_VERSION_TAG) if whole else None
     for day, load in standing.items():
-        if told.get(str(day)) != _version(load):
-            _announce(context, key, load, rows=load.rows, load_id=load.load_id)
+        if told.get(str(day)) != _version(load, load.held_back):
+            held = load.held_back
+            _announce(context, key, load, rows=load.rows, held=held, load_id=load.load_id)
 
 
 def _announce(
@@ -199,6 +214,7 @@ def _announce(
     batch: Batch | journal.Load,
     *,
     rows: int,
+    held: int,
     load_id: int,
 ) -> None:
     context.log_event(
@@ -207,18 +223,20 @@ def _announce(
             partition=str(batch.partition) if batch.partition else None,
             metadata={
                 "dagster/row_count": rows,
+                **({HELD_ROWS: held} if held else {}),
                 "file": Path(batch.file).name,
                 "fingerprint": batch.fingerprint,
                 "load_id": load_id,
                 "as_of": dg.MetadataValue.text(f"{batch.as_of:%Y-%m-%d %H:%M}"),
             },
-            tags={DATA_VERSION_TAG: _version(batch)},
+            tags={DATA_VERSION_TAG: _version(batch, held)},
         )
     )
 
 
-def _version(batch: Batch | journal.Load) -> str:
-    return batch.fingerprint[:16]
+def _version(batch: Batch | journal.Load, held: int) -> str:
+    """Return what identifies a partition's content in raw: the file's, less what is held back."""
+    return batch.fingerprint[:16] + (f"-{held}" if held else "")
 
 
 def _summaries(outcomes: Sequence[Outcome]) -> list[Verdict]:
@@ -244,7 +262,7 @@ def _raise_for(outcomes: Sequence[Outcome], faults: Sequence[str]) -> None:
     """Fail the step if a batch was held back; what could not be checked outranks what is bad."""
     held = [outcome for outcome in outcomes if outcome.reasons]
     reasons = [f"{o.batch}: {reason}" for o in held for reason in o.reasons]
-    reasons += [f"{o.batch}: held back in {o.quarantined}" for o in held if o.quarantined]
+    reasons += [f"{o.batch}: {place}" for o in held for place in _kept(o)]
     if held or faults:
         errored = any(v.blocks and v.status is Status.ERRORED for o in held for v in o.verdicts)
         raise dg.Failure(

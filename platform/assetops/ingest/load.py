@@ -1,16 +1,25 @@
 """One batch on its way: candidate, pre-flight, then raw and the journal in one transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assetops.errors import AssetOpsError, IngestError
+from assetops.errors import IngestError
+from assetops.ingest.bad_rows import (
+    BadRows,
+    count_rows,
+    drop_tables,
+    find_bad_rows,
+    let_through,
+    take_out,
+)
 from assetops.ingest.candidate import make_candidate
 from assetops.ingest.quarantine import quarantine
+from assetops.ingest.raw import replace_partition, transaction
 from assetops.ledger import Ledger
-from assetops.model import Batch, Dataset, Relation, Severity, Status, Verdict, quote
+from assetops.model import Batch, Dataset, Ingest, Relation, Severity, Status, Verdict
 from assetops.warehouse import Connection, Warehouse, journal
-from assetops.warehouse.duckdb import columns_of
+from assetops.warehouse.quarantine import Origin, forget, settle, take_out_discarded
 
 CONTRACT_CHECK = "contract"
 
@@ -19,13 +28,17 @@ Gate = Callable[[Dataset, Relation, Batch], Sequence[Verdict]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a batch: loaded, or held back for its reasons."""
+    """What became of a batch: loaded, with or without its bad rows, or held back whole."""
 
     batch: Batch
     verdicts: tuple[Verdict, ...]
+    landed: int = 0
     rows: int = 0
     load_id: int | None = None
     quarantined: Path | None = None
+    # Rows that are not in raw: bad ones in the quarantine table, and those discarded before.
+    held: int = 0
+    discarded: int = 0
 
     @property
     def reasons(self) -> list[str]:
@@ -47,15 +60,18 @@ class Loader:
     ledger: Ledger
     quarantine_dir: Path
     gate: Gate
+    quarantine_days: int = 90
 
     def load(self, dataset: Dataset, batch: Batch, *, run_id: str) -> Outcome:
-        """Load a batch if it passes its pre-flight; otherwise raw stays as it was."""
+        """Load a batch, or its good rows; if it does not pass its pre-flight, raw stays."""
+        candidate = candidate_of(dataset)
         with self.warehouse.connect() as connection:
-            candidate, outcome = self._preflight(connection, dataset, batch)
+            outcome, bad = self._preflight(connection, dataset, batch)
             if not outcome.reasons:
-                rows, load_id = _into_raw(connection, candidate, dataset, batch, run_id)
-                outcome = Outcome(batch, outcome.verdicts, rows, load_id)
-            connection.execute(f"drop table if exists {candidate.quoted}")
+                outcome = _bring_in(connection, dataset, outcome, bad, run_id)
+            elif bad is not None:
+                _keep_blocked(connection, dataset, batch, bad, run_id)
+            drop_tables(connection, candidate)
         self.ledger.record_results(
             dataset.address,
             outcome.verdicts,
@@ -68,28 +84,127 @@ class Loader:
     def examine(self, dataset: Dataset, batch: Batch) -> Outcome:
         """Take a batch through its pre-flight, and neither load nor quarantine it."""
         with self.warehouse.connect() as connection:
-            candidate, outcome = self._preflight(connection, dataset, batch)
-            connection.execute(f"drop table if exists {candidate.quoted}")
+            outcome, _ = self._preflight(connection, dataset, batch)
+            drop_tables(connection, candidate_of(dataset))
         return outcome
+
+    def forget(self, dataset: Dataset) -> int:
+        """Forget the rows in quarantine that are too old; return how many."""
+        with self.warehouse.connect() as connection:
+            return forget(connection, dataset, days=self.quarantine_days)
 
     def _preflight(
         self, connection: Connection, dataset: Dataset, batch: Batch
-    ) -> tuple[Relation, Outcome]:
-        candidate = Relation(schema_name="candidate", name="__".join(dataset.key))
+    ) -> tuple[Outcome, BadRows | None]:
+        candidate = candidate_of(dataset)
         try:
             make_candidate(connection, batch.file, dataset, candidate)
+            landed = count_rows(connection, candidate.quoted)
+            discarded = take_out_discarded(
+                connection,
+                dataset,
+                candidate,
+                fingerprint=batch.fingerprint,
+                partition=batch.partition,
+            )
+            if landed == discarded:
+                raise IngestError(f"{batch.file.name}: every row of it was discarded. Remove it.")
         except IngestError as fault:
-            return candidate, Outcome(batch, (_contract_verdict(str(fault)),))
+            return Outcome(batch, (_contract_verdict(str(fault)),)), None
         verdicts = self.gate(dataset, candidate, batch)
-        return candidate, Outcome(batch, (_contract_verdict(None), *verdicts))
+        bad = find_bad_rows(connection, candidate, verdicts)
+        outcome = Outcome(
+            batch,
+            (_contract_verdict(None), *verdicts),
+            landed=landed,
+            held=bad.count if bad else 0,
+            discarded=discarded,
+        )
+        return self._without(connection, dataset, outcome, bad), bad
+
+    def _without(
+        self, connection: Connection, dataset: Dataset, outcome: Outcome, bad: BadRows | None
+    ) -> Outcome:
+        """Take the bad rows out and gate the rest again, if only rows are bad, and not too many."""
+        ingest = ingest_of(dataset)
+        blocking = {verdict.check for verdict in outcome.verdicts if verdict.blocks}
+        if bad is None or ingest.on_bad_rows == "block" or blocking - bad.by_check.keys():
+            return outcome
+        if bad.count > ingest.held_at_most * outcome.landed:
+            said = (
+                f"{outcome.batch.file.name}: {bad.count} of {outcome.landed} rows are bad. That is "
+                f"more than held_at_most: {ingest.held_at_most:g}, so that it is held back whole."
+            )
+            return replace(outcome, verdicts=(_contract_verdict(said), *outcome.verdicts[1:]))
+        candidate = candidate_of(dataset)
+        take_out(connection, candidate, bad)
+        contract, *before = outcome.verdicts
+        after = self.gate(dataset, candidate, outcome.batch)
+        passes = not any(verdict.blocks for verdict in after)
+        verdicts = let_through(before, after, bad) if passes else after
+        return replace(outcome, verdicts=(contract, *verdicts))
 
     def _hold_back(self, outcome: Outcome, run_id: str) -> Outcome:
         """Quarantine a batch that is bad; one whose checks could not run is not known to be."""
         if any(v.blocks and v.status is Status.FAILED for v in outcome.verdicts):
             place = quarantine(self.quarantine_dir, outcome.batch, outcome.reasons, run_id)
             self.ledger.record_rejection(outcome.batch, outcome.reasons, run_id=run_id)
-            return Outcome(outcome.batch, outcome.verdicts, quarantined=place)
+            return replace(outcome, quarantined=place)
         return outcome
+
+
+def candidate_of(dataset: Dataset) -> Relation:
+    """Return the table in which a batch of the dataset waits for its pre-flight."""
+    return Relation(schema_name="candidate", name="__".join(dataset.key))
+
+
+def ingest_of(dataset: Dataset) -> Ingest:
+    """Return how an ingested source becomes its raw table."""
+    assert dataset.contract.ingest is not None  # callers pass ingested sources
+    return dataset.contract.ingest
+
+
+def _bring_in(
+    connection: Connection,
+    dataset: Dataset,
+    outcome: Outcome,
+    bad: BadRows | None,
+    run_id: str,
+) -> Outcome:
+    """Load what is left in the candidate, and hold back the bad rows."""
+    batch = outcome.batch
+    with transaction(connection):
+        rows, load_id = replace_partition(
+            connection,
+            candidate_of(dataset),
+            dataset,
+            batch,
+            landed=outcome.landed,
+            held_back=outcome.held + outcome.discarded,
+            run_id=run_id,
+        )
+        settle(connection, dataset, _origin(batch, run_id), bad.table if bad else None)
+    return replace(outcome, rows=rows, load_id=load_id)
+
+
+def _keep_blocked(
+    connection: Connection, dataset: Dataset, batch: Batch, bad: BadRows, run_id: str
+) -> None:
+    """Keep the bad rows of a batch that stays out of raw whole."""
+    load = journal.standing_loads(connection, dataset.address).get(batch.partition)
+    with transaction(connection):
+        settle(
+            connection,
+            dataset,
+            _origin(batch, run_id),
+            bad.table,
+            standing=load.fingerprint if load else None,
+            blocked=True,
+        )
+
+
+def _origin(batch: Batch, run_id: str) -> Origin:
+    return Origin(batch.file.name, batch.fingerprint, batch.partition, run_id)
 
 
 def _contract_verdict(fault: str | None) -> Verdict:
@@ -100,60 +215,3 @@ def _contract_verdict(fault: str | None) -> Verdict:
         expected="a file that keeps its contract",
         observed=fault,
     )
-
-
-def _into_raw(
-    connection: Connection, candidate: Relation, dataset: Dataset, batch: Batch, run_id: str
-) -> tuple[int, int]:
-    """Replace the batch's partition in raw by the candidate's rows, and journal it."""
-    raw = dataset.relation
-    names = ", ".join(quote(column.name) for column in dataset.columns)
-    connection.execute("begin")
-    try:
-        load_id = journal.next_load_id(connection)
-        standing = journal.standing_loads(connection, dataset.address)
-        _prepare_raw(connection, dataset)
-        if batch.partition in standing:
-            connection.execute(
-                f"delete from {raw.quoted} where _partition is not distinct from ?",
-                [batch.partition],
-            )
-        row = connection.execute(
-            f"insert into {raw.quoted} by name select {names}, cast(? as date) as _partition, "
-            f"cast(? as timestamp) as _landed_at, cast(? as bigint) as _load_id "
-            f"from {candidate.quoted} order by _row",
-            [batch.partition, batch.as_of, load_id],
-        ).fetchone()
-        rows = int(row[0]) if row else 0
-        journal.record(connection, load_id, batch, rows, run_id)
-        connection.execute("commit")
-    except BaseException:
-        # Also when the run is stopped: the connection outlives this batch.
-        connection.execute("rollback")
-        raise
-    return rows, load_id
-
-
-def _prepare_raw(connection: Connection, dataset: Dataset) -> None:
-    """Create the raw table, or add the columns that its contract has gained."""
-    raw = dataset.relation
-    wanted = [(column.name, column.data_type or "") for column in dataset.columns]
-    kept = [("_partition", "DATE"), ("_landed_at", "TIMESTAMP"), ("_load_id", "BIGINT")]
-    columns = ", ".join(f"{quote(name)} {kind}" for name, kind in [*wanted, *kept])
-    connection.execute(f"create schema if not exists {quote(raw.schema_name)}")
-    connection.execute(f"create table if not exists {raw.quoted} ({columns})")
-    present = dict(columns_of(connection, raw))
-    for name, kind in wanted:
-        if name not in present:
-            connection.execute(f"alter table {raw.quoted} add column {quote(name)} {kind}")
-        elif _canonical(connection, kind) != present[name]:
-            raise AssetOpsError(
-                f"{raw}.{name} is {present[name]}, but dbt_project/{dataset.file} says {kind}. "
-                f"Change the table (alter table {raw} alter {name} type {kind}) or the yml."
-            )
-
-
-def _canonical(connection: Connection, kind: str) -> str:
-    """Return DuckDB's own name of a type: INT8 and BIGINT are the same."""
-    row = connection.execute(f"select typeof(cast(null as {kind}))").fetchone()
-    return str(row[0]) if row else kind

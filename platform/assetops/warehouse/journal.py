@@ -18,7 +18,8 @@ create table if not exists _assetops.loads (
     as_of timestamp not null,
     run_id varchar not null,
     loaded_at timestamp not null
-)
+);
+alter table _assetops.loads add column if not exists held_back bigint default 0
 """
 
 
@@ -34,6 +35,7 @@ class Load:
     as_of: datetime
     run_id: str
     loaded_at: datetime
+    held_back: int = 0
 
 
 def prepare(connection: Connection) -> None:
@@ -45,7 +47,8 @@ def standing_loads(connection: Connection, source: str) -> dict[date | None, Loa
     """Return what stands in raw for a source: the newest load of each partition."""
     prepare(connection)
     rows = connection.execute(
-        "select load_id, partition, file, fingerprint, rows, as_of, run_id, loaded_at "
+        "select load_id, partition, file, fingerprint, rows, as_of, run_id, loaded_at, "
+        "coalesce(held_back, 0) "
         "from _assetops.loads where source = ? order by load_id",
         [source],
     ).fetchall()
@@ -60,10 +63,19 @@ def next_load_id(connection: Connection) -> int:
     return int(row[0])
 
 
-def record(connection: Connection, load_id: int, batch: Batch, rows: int, run_id: str) -> None:
+def record(
+    connection: Connection,
+    load_id: int,
+    batch: Batch,
+    rows: int,
+    *,
+    run_id: str,
+    held_back: int = 0,
+) -> None:
     """Write a load into the journal; the caller's transaction holds its rows."""
     connection.execute(
-        "insert into _assetops.loads values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into _assetops.loads (load_id, source, partition, file, fingerprint, rows, as_of, "
+        "run_id, loaded_at, held_back) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             load_id,
             batch.source,
@@ -74,5 +86,6 @@ def record(connection: Connection, load_id: int, batch: Batch, rows: int, run_id
             batch.as_of,
             run_id,
             datetime.now(UTC).replace(tzinfo=None),
+            held_back,
         ],
     )

@@ -1,0 +1,88 @@
+"""Raw: rows, load journal and what is held back change in one transaction, or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from assetops.errors import AssetOpsError
+from assetops.model import Batch, Dataset, Relation, quote
+from assetops.warehouse import Connection, journal
+from assetops.warehouse.duckdb import columns_of
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Commit what is done within, or nothing of it."""
+    connection.execute("begin")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        # Also when the run is stopped: the connection outlives this batch.
+        connection.execute("rollback")
+        raise
+
+
+def replace_partition(
+    connection: Connection,
+    candidate: Relation,
+    dataset: Dataset,
+    batch: Batch,
+    *,
+    landed: int,
+    held_back: int,
+    run_id: str,
+) -> tuple[int, int]:
+    """Replace the batch's partition in raw by the candidate's rows, and journal it.
+
+    Returns the rows and the load's id. Raises `AssetOpsError` unless the rows that landed are
+    those that are loaded and those that are held back.
+    """
+    raw = dataset.relation
+    names = ", ".join(quote(column.name) for column in dataset.columns)
+    load_id = journal.next_load_id(connection)
+    standing = journal.standing_loads(connection, dataset.address)
+    _prepare_raw(connection, dataset)
+    if batch.partition in standing:
+        connection.execute(
+            f"delete from {raw.quoted} where _partition is not distinct from ?",
+            [batch.partition],
+        )
+    row = connection.execute(
+        f"insert into {raw.quoted} by name select {names}, cast(? as date) as _partition, "
+        f"cast(? as timestamp) as _landed_at, cast(? as bigint) as _load_id "
+        f"from {candidate.quoted} order by _row",
+        [batch.partition, batch.as_of, load_id],
+    ).fetchone()
+    rows = int(row[0]) if row else 0
+    if rows + held_back != landed:
+        raise AssetOpsError(
+            f"{batch}: {landed} rows landed, but {rows} would be loaded and {held_back} held back. "
+            "Nothing of it was kept. An expectation's query must not change what it is asked of."
+        )
+    journal.record(connection, load_id, batch, rows, run_id=run_id, held_back=held_back)
+    return rows, load_id
+
+
+def _prepare_raw(connection: Connection, dataset: Dataset) -> None:
+    """Create the raw table, or add the columns that its contract has gained."""
+    raw = dataset.relation
+    wanted = [(column.name, column.data_type or "") for column in dataset.columns]
+    kept = [("_partition", "DATE"), ("_landed_at", "TIMESTAMP"), ("_load_id", "BIGINT")]
+    columns = ", ".join(f"{quote(name)} {kind}" for name, kind in [*wanted, *kept])
+    connection.execute(f"create schema if not exists {quote(raw.schema_name)}")
+    connection.execute(f"create table if not exists {raw.quoted} ({columns})")
+    present = dict(columns_of(connection, raw))
+    for name, kind in wanted:
+        if name not in present:
+            connection.execute(f"alter table {raw.quoted} add column {quote(name)} {kind}")
+        elif _canonical(connection, kind) != present[name]:
+            raise AssetOpsError(
+                f"{raw}.{name} is {present[name]}, but dbt_project/{dataset.file} says {kind}. "
+                f"Change the table (alter table {raw} alter {name} type {kind}) or the yml."
+            )
+
+
+def _canonical(connection: Connection, kind: str) -> str:
+    """Return DuckDB's own name of a type: INT8 and BIGINT are the same."""
+    row = connection.execute(f"select typeof(cast(null as {kind}))").fetchone()
+    return str(row[0]) if row else kind

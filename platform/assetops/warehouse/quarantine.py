@@ -1,0 +1,246 @@
+"""Rows that were held back: one table per dataset, in a schema that is never published."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from assetops.errors import AssetOpsError
+from assetops.model import Dataset, Relation, quote
+from assetops.warehouse.duckdb import Connection, columns_of
+
+SCHEMA = "quarantine"
+
+
+class State(StrEnum):
+    """What became of a row that was held back."""
+
+    HELD = "held"
+    RELEASED = "released"
+    DISCARDED = "discarded"
+    SUPERSEDED = "superseded"
+
+
+# What quarantine says of a row, before the row's own columns.
+KEPT = {
+    "_id": "BIGINT",
+    "_state": "VARCHAR",
+    "_broke": "VARCHAR[]",
+    "_run_id": "VARCHAR",
+    "_file": "VARCHAR",
+    "_fingerprint": "VARCHAR",
+    "_partition": "DATE",
+    "_row": "BIGINT",
+    "_blocked": "BOOLEAN",
+    "_held_at": "TIMESTAMP",
+    "_decided_at": "TIMESTAMP",
+    "_decided_by": "VARCHAR",
+    "_why": "VARCHAR",
+}
+_DECIDED = "_state = ?, _decided_at = ?, _decided_by = ?, _why = ?"
+_UNDECIDED = "_decided_at = null, _decided_by = null, _why = null"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where rows come from: the content that they were part of, and the run that saw them."""
+
+    file: str
+    fingerprint: str
+    partition: date | None
+    run_id: str
+
+
+def table_of(dataset: Dataset) -> Relation:
+    """Return the table of a dataset's rows that were held back; it may not exist yet."""
+    return Relation(schema_name=SCHEMA, name="__".join(dataset.key))
+
+
+def exists(connection: Connection, dataset: Dataset) -> bool:
+    """Say whether rows of the dataset were ever held back."""
+    return bool(columns_of(connection, table_of(dataset)))
+
+
+def settle(
+    connection: Connection,
+    dataset: Dataset,
+    origin: Origin,
+    broken: str | None,
+    *,
+    standing: str | None = None,
+    blocked: bool = False,
+) -> None:
+    """Keep the bad rows of a batch, and settle what was held of its partition before.
+
+    The caller's transaction holds what becomes of the batch's other rows. Saying the same again
+    changes nothing.
+
+    Args:
+        connection: To the private warehouse.
+        dataset: Whose rows they are.
+        origin: The batch.
+        broken: A quoted table with `_row`, `_broke` and the row's own columns; None if no row is.
+        standing: The fingerprint of what stands in raw, if that stays.
+        blocked: Whether the whole batch is kept out of raw.
+    """
+    if broken is None and not exists(connection, dataset):
+        return
+    if broken is not None:
+        _prepare(connection, dataset, broken)
+    table = table_of(dataset).quoted
+    here = "_partition is not distinct from ? and _state = 'held'"
+    now, by = _now(), f"run {origin.run_id}"
+    kept = [origin.fingerprint, standing or origin.fingerprint]
+    connection.execute(
+        f"update {table} set {_DECIDED} where {here} and _fingerprint not in (?, ?)",
+        [State.SUPERSEDED, now, by, f"replaced by {origin.file}", origin.partition, *kept],
+    )
+    still = f"and _row not in (select _row from {broken})" if broken else ""
+    only_blocked = "and _blocked" if blocked else ""
+    end = State.SUPERSEDED if blocked else State.RELEASED
+    connection.execute(
+        f"update {table} set {_DECIDED} where {here} and _fingerprint = ? {still} {only_blocked}",
+        [end, now, by, "it passes now", origin.partition, origin.fingerprint],
+    )
+    if broken is not None:
+        _keep(connection, table, broken, origin, blocked=blocked)
+
+
+def _keep(
+    connection: Connection, table: str, broken: str, origin: Origin, *, blocked: bool
+) -> None:
+    """Write the bad rows of a batch, or what is new about those that are written already."""
+    same = "_partition is not distinct from ? and _fingerprint = ?"
+    batch = [origin.partition, origin.fingerprint]
+    connection.execute(
+        f"update {table} as kept set _broke = found._broke, _run_id = ?, _state = 'held', "
+        # A row that was out of raw by itself still is; one whose batch was in raw is there.
+        f"_blocked = ? and (kept._state <> 'held' or kept._blocked), {_UNDECIDED} "
+        f"from {broken} as found where kept._row = found._row and {same} "
+        "and kept._state <> 'discarded'",
+        [origin.run_id, blocked, *batch],
+    )
+    connection.execute(
+        f"insert into {table} by name select found.*, row_number() over (order by found._row) + "
+        f"(select coalesce(max(_id), 0) from {table}) as _id, 'held' as _state, ? as _run_id, "
+        "? as _file, ? as _fingerprint, cast(? as date) as _partition, "
+        "cast(? as boolean) as _blocked, cast(? as timestamp) as _held_at "
+        f"from {broken} as found where found._row not in (select _row from {table} where {same})",
+        [
+            *(origin.run_id, origin.file, origin.fingerprint, origin.partition, blocked, _now()),
+            *batch,
+        ],
+    )
+
+
+def take_out_discarded(
+    connection: Connection,
+    dataset: Dataset,
+    candidate: Relation,
+    *,
+    fingerprint: str,
+    partition: date | None,
+) -> int:
+    """Delete from a candidate the rows that somebody has discarded; return how many there were."""
+    if not exists(connection, dataset):
+        return 0
+    row = connection.execute(
+        f"delete from {candidate.quoted} where _row in (select _row "
+        f"from {table_of(dataset).quoted} where _state = 'discarded' "
+        "and _partition is not distinct from ? and _fingerprint = ?)",
+        [partition, fingerprint],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def decide(
+    connection: Connection,
+    dataset: Dataset,
+    ids: Collection[int],
+    state: State,
+    *,
+    by: str,
+    why: str,
+) -> None:
+    """Write what somebody decided about rows, or take a decision back (`State.HELD`)."""
+    undone = state is State.HELD
+    said: list[Any] = [None, None, None] if undone else [_now(), by, why]
+    connection.execute(
+        f"update {table_of(dataset).quoted} set {_DECIDED} where list_contains(?, _id)",
+        [state, *said, list(ids)],
+    )
+
+
+def forget(connection: Connection, dataset: Dataset, *, days: int) -> int:
+    """Delete the rows about which nothing has happened for `days` days; return how many."""
+    if not exists(connection, dataset):
+        return 0
+    row = connection.execute(
+        f"delete from {table_of(dataset).quoted} where coalesce(_decided_at, _held_at) < ?",
+        [_now() - timedelta(days=days)],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def counts(connection: Connection, dataset: Dataset) -> dict[str, int]:
+    """Return how many rows of a dataset are in each state."""
+    if not exists(connection, dataset):
+        return {}
+    return dict(
+        connection.execute(
+            f"select _state, count(*) from {table_of(dataset).quoted} group by all order by all"
+        ).fetchall()
+    )
+
+
+def reasons(connection: Connection, dataset: Dataset) -> dict[str, int]:
+    """Return how many of the held rows broke each expectation, the most first."""
+    return dict(
+        connection.execute(
+            f"select broke, count(*) from (select unnest(_broke) as broke "
+            f"from {table_of(dataset).quoted} where _state = 'held') "
+            "group by all order by count(*) desc, broke"
+        ).fetchall()
+    )
+
+
+def rows(
+    connection: Connection, dataset: Dataset, states: Sequence[State], *, limit: int
+) -> list[dict[str, Any]]:
+    """Return the newest rows in one of the states, with all that is known of them."""
+    if not exists(connection, dataset):
+        return []
+    result = connection.execute(
+        f"select * from {table_of(dataset).quoted} where list_contains(?, _state) "
+        "order by _id desc limit ?",
+        [list(states), limit],
+    )
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _prepare(connection: Connection, dataset: Dataset, source: str) -> None:
+    """Create the table, or fit it to columns that have come or changed; no row is ever lost."""
+    table = table_of(dataset)
+    described = connection.execute(f"describe {source}").fetchall()
+    own = {name: kind for name, kind, *_ in described if name not in ("_row", "_broke")}
+    if taken := KEPT.keys() & own.keys():
+        raise AssetOpsError(
+            f"{dataset.address} has a column {min(taken)}, which quarantine needs for itself. "
+            "Rename it, or set on_bad_rows: block."
+        )
+    columns = ", ".join(f"{quote(name)} {kind}" for name, kind in {**KEPT, **own}.items())
+    connection.execute(f"create schema if not exists {SCHEMA}")
+    connection.execute(f"create table if not exists {table.quoted} ({columns})")
+    present = dict(columns_of(connection, table))
+    for name, kind in own.items():
+        if name not in present:
+            connection.execute(f"alter table {table.quoted} add column {quote(name)} {kind}")
+        elif present[name] not in (kind, "VARCHAR"):
+            # Rows of before keep their values: every one of them is a text, too.
+            connection.execute(f"alter table {table.quoted} alter {quote(name)} type varchar")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
