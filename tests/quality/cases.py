@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+from tests.quality.conformance.data import COLUMNS as CELLS
+from tests.quality.conformance.data import TABLES
+
 from assetops.model import Relation, Verdict
 
 Judged = Callable[..., dict[str, Verdict]]
 
-TABLE = """
-create or replace table marts.numbers as select
-  i as order_id, i % 3 as third, case when i % 4 = 0 then null else i end as gaps,
-  'item-' || i as name, case when i < 5 then 'a' else 'b' end as letter, i as same, 10 - i as down,
-  i::decimal(12, 2) as money, [i, i + 1] as pair
-from range(10) as t(i)
-"""
-COLUMNS = ["order_id", "third", "gaps", "name", "letter", "same", "down", "money", "pair"]
+NUMBERS = Relation(schema_name="marts", name="numbers")
+TABLE = f"create or replace table marts.numbers as {TABLES['plain'].rows}"
+COLUMNS = list(CELLS)
 
 # What passes, what fails, and how many rows fail if the expectation is about rows.
 Case = tuple[dict[str, Any], dict[str, Any], int | None]
@@ -39,6 +37,10 @@ def weights(a: float) -> dict[str, Any]:
 
 def median(low: int) -> dict[str, Any]:
     return {"quantiles": [0.5], "value_ranges": [[low, low + 1]]}
+
+
+def up_to(most: int) -> dict[str, Any]:
+    return {"json_schema": {"properties": {"n": {"type": "integer", "maximum": most}}}}
 
 
 EACH_PAIR = [(third, letter) for third in range(3) for letter in "ab"]
@@ -107,6 +109,10 @@ CASES: dict[str, Case] = {
         4,
     ),
     "column_values_to_be_between": (of("order_id", max_value=9), of("order_id", min_value=3), 3),
+    "column_values_to_be_dateutil_parseable": (of("day"), of("name"), 10),
+    "column_values_to_be_decreasing": (of("down", strictly=True), of("third"), 6),
+    "column_values_to_be_increasing": (of("moment", strictly=True), of("third"), 3),
+    "column_values_to_be_json_parseable": (of("doc"), of("name"), 10),
     "column_values_to_be_in_set": (
         of("third", value_set=[0, 1, 2]),
         of("third", value_set=[0, 1]),
@@ -124,6 +130,7 @@ CASES: dict[str, Case] = {
         None,
     ),
     "column_values_to_be_unique": (of("order_id"), of("third"), 10),
+    "column_values_to_match_json_schema": (of("doc", **up_to(9)), of("doc", **up_to(6)), 3),
     "column_values_to_match_like_pattern": (
         of("name", like_pattern="item-%"),
         of("name", like_pattern="%-1"),
@@ -143,6 +150,11 @@ CASES: dict[str, Case] = {
         of("name", regex_list=["^item", "x"], match_on="any"),
         of("name", regex_list=["1$", "2$"], match_on="any"),
         8,
+    ),
+    "column_values_to_match_strftime_format": (
+        of("day", strftime_format="%Y-%m-%d"),
+        of("day", strftime_format="%Y-%d-%b"),
+        10,
     ),
     "column_values_to_not_be_in_set": (of("third", value_set=[7]), of("third", value_set=[2]), 3),
     "column_values_to_not_be_null": (of("order_id"), of("gaps"), 3),
@@ -220,18 +232,11 @@ CASES: dict[str, Case] = {
         2,
     ),
 }
-# GX has these for pandas and Spark only, or needs more than one table's connection for them.
+# It needs a second data source.
 BEYOND_SQL = {
-    "expect_column_values_to_be_dateutil_parseable": of("name"),
-    "expect_column_values_to_be_decreasing": of("down"),
-    "expect_column_values_to_be_increasing": of("order_id"),
-    "expect_column_values_to_be_json_parseable": of("name"),
-    "expect_column_values_to_match_json_schema": of("name", json_schema={}),
-    "expect_column_values_to_match_strftime_format": of("name", strftime_format="%Y"),
     "expect_query_results_to_match_comparison": {
         "base_query": "select 1",
         "comparison_query": "select 1",
         "comparison_data_source_name": "other",
     },
 }
-NUMBERS = Relation(schema_name="marts", name="numbers")

@@ -10,6 +10,7 @@ from typing import Any
 
 from great_expectations.core.suite_parameters import is_suite_parameter, parse_suite_parameter
 
+import assetops.quality.metrics  # noqa: F401  (what GX cannot ask of DuckDB)
 from assetops.errors import CheckCouldNotRun
 from assetops.model import Relation, Status, Verdict
 from assetops.quality.evidence import Evidence, cause, plain

@@ -37,6 +37,8 @@ class Aggregate:
 
     def value(self, found: Any) -> Any:
         """Return what a statement found as the metric's value."""
+        if found is None and self.metric.metric_name.endswith(_COUNT):
+            return 0  # A sum over no rows.
         if found is None and self.metric.metric_name == _QUANTILES:
             return [None for _ in self.metric.metric_value_kwargs["quantiles"]]
         return convert_to_json_serializable(found) if self.bundled else found

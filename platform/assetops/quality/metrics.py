@@ -1,0 +1,227 @@
+"""What GX asks of pandas alone, asked of DuckDB: the order of rows, JSON, dates written as text.
+
+A column whose type makes no sense for an expectation is an error, never a failure.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import md5
+from typing import Any
+
+import jsonschema
+import sqlalchemy as sa
+from dateutil.parser import parse
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.core.metric_function_types import MetricPartialFunctionTypes
+from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
+from great_expectations.expectations.metrics.map_metric_provider import (
+    ColumnMapMetricProvider,
+    column_condition_partial,
+)
+from great_expectations.expectations.metrics.metric_provider import metric_partial
+from great_expectations.expectations.metrics.util import get_dbms_compatible_metric_domain_kwargs
+
+from assetops.quality.execution import DuckDBExecutionEngine
+from assetops.quality.fusion import from_clause
+
+# So many different values are told apart in a query; they are named there by their hash.
+MOST_VALUES = 10_000
+_AT_ONCE = 10_000
+
+Valid = Callable[[str], bool]
+
+
+def _order_of_rows(engine: Any, domain: dict[str, Any], metrics: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the rows with the value before each, as a batch of its own, and the two columns.
+
+    A window function has no place in a WHERE: as a column it has one in every query of GX's.
+    DuckDB numbers rows as they were inserted, and nulls are no part of the order.
+    """
+    domain = get_dbms_compatible_metric_domain_kwargs(
+        metric_domain_kwargs=domain, batch_columns_list=metrics["table.columns"]
+    )
+    rows, _, accessor = engine.get_compute_domain(domain, MetricDomainTypes.COLUMN)
+    name = accessor["column"]
+    column: sa.ColumnClause[Any] = sa.column(name)
+    before = f"{name} before"
+    ordered = (
+        sa.select(sa.text("*"), sa.func.lag(column).over().label(before))
+        .select_from(from_clause(rows))
+        .where(column.is_not(None))
+    )
+    batch = SqlAlchemyBatchData(
+        execution_engine=engine, selectable=ordered.subquery("in_order"), create_temp_table=False
+    )
+    id_ = json.dumps(["in order", *sorted(map(str, domain.items()))])
+    # Saved, and not loaded: the batch that is being validated stays the active one.
+    engine.batch_manager.batch_data_cache[id_] = batch
+    return column, sa.column(before), {"batch_id": id_}, accessor
+
+
+class Increasing(ColumnMapMetricProvider):
+    """Finds the values that are smaller than the one before them."""
+
+    condition_metric_name = "column_values.increasing"
+    condition_value_keys = ("strictly",)
+
+    @metric_partial(
+        engine=DuckDBExecutionEngine,
+        partial_fn_type=MetricPartialFunctionTypes.MAP_CONDITION_FN,
+        domain_type=MetricDomainTypes.COLUMN,
+    )
+    def _sqlalchemy(
+        cls,
+        execution_engine: Any,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],
+        **_: Any,
+    ) -> tuple[Any, ...]:
+        now, before, compute, accessor = _order_of_rows(
+            execution_engine, metric_domain_kwargs, metrics
+        )
+        strictly = metric_value_kwargs.get("strictly")
+        return (now <= before if strictly else now < before), compute, accessor
+
+
+class Decreasing(ColumnMapMetricProvider):
+    """Finds the values that are greater than the one before them."""
+
+    condition_metric_name = "column_values.decreasing"
+    condition_value_keys = ("strictly",)
+
+    @metric_partial(
+        engine=DuckDBExecutionEngine,
+        partial_fn_type=MetricPartialFunctionTypes.MAP_CONDITION_FN,
+        domain_type=MetricDomainTypes.COLUMN,
+    )
+    def _sqlalchemy(
+        cls,
+        execution_engine: Any,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],
+        **_: Any,
+    ) -> tuple[Any, ...]:
+        now, before, compute, accessor = _order_of_rows(
+            execution_engine, metric_domain_kwargs, metrics
+        )
+        strictly = metric_value_kwargs.get("strictly")
+        return (now >= before if strictly else now > before), compute, accessor
+
+
+class JsonParseable(ColumnMapMetricProvider):
+    """Finds the values that are no JSON; DuckDB and Python read the same JSON."""
+
+    condition_metric_name = "column_values.json_parseable"
+
+    @column_condition_partial(engine=DuckDBExecutionEngine)
+    def _sqlalchemy(cls, column: Any, **_: Any) -> Any:
+        return sa.func.json_valid(column)
+
+
+def _is_one_of_the_valid(column: Any, valid: Valid, table: Any, engine: Any) -> Any:
+    """Return the condition that a value is one of those that Python finds valid.
+
+    Every different value is looked at once, as the database hands them out. Whichever are fewer,
+    the good or the bad, are named, by their hashes: a query is shown, and values may be private.
+
+    Raises:
+        TypeError: The column holds no text.
+        ValueError: Good and bad values are both too many to be named.
+    """
+    name = str(column.name)
+    different = (
+        sa.select(column).distinct().select_from(from_clause(table)).where(column.is_not(None))
+    )
+    values = engine.execute_query(different)
+    hashes: dict[bool, list[str]] = {True: [], False: []}
+    while rows := values.fetchmany(_AT_ONCE):
+        for (value,) in rows:
+            if not isinstance(value, str):
+                raise TypeError(f"{name} must be text, and holds a {type(value).__name__}")
+            found = hashes[valid(value)]
+            if len(found) <= MOST_VALUES:
+                found.append(md5(value.encode(), usedforsecurity=False).hexdigest())
+        if min(map(len, hashes.values())) > MOST_VALUES:
+            raise ValueError(
+                f"more than {MOST_VALUES} different values of {name} are as expected, and as many "
+                "are not, which is more than a query can name: use an unexpected_rows_expectation"
+            )
+    fewer = min(hashes, key=lambda good: len(hashes[good]))
+    among = sa.func.md5(sa.cast(column, sa.Text)).in_(sorted(hashes[fewer]))
+    return among if fewer else sa.not_(among)
+
+
+class DateutilParseable(ColumnMapMetricProvider):
+    """Finds the texts that dateutil reads no date in."""
+
+    condition_metric_name = "column_values.dateutil_parseable"
+
+    @column_condition_partial(engine=DuckDBExecutionEngine)
+    def _sqlalchemy(cls, column: Any, _table: Any, _execution_engine: Any, **_: Any) -> Any:
+        def valid(value: str) -> bool:
+            try:
+                parse(value)
+            except (ValueError, OverflowError):
+                return False
+            return True
+
+        return _is_one_of_the_valid(column, valid, _table, _execution_engine)
+
+
+class MatchStrftimeFormat(ColumnMapMetricProvider):
+    """Finds the texts that are no date of a format, by Python's own rules."""
+
+    condition_metric_name = "column_values.match_strftime_format"
+    condition_value_keys = ("strftime_format",)
+
+    @column_condition_partial(engine=DuckDBExecutionEngine)
+    def _sqlalchemy(
+        cls,
+        column: Any,
+        strftime_format: str,
+        _table: Any,
+        _execution_engine: Any,
+        **_: Any,
+    ) -> Any:
+        # A format that cannot be read is no fault of the data's.
+        datetime.strptime(datetime(2000, 1, 2).strftime(strftime_format), strftime_format)
+
+        def valid(value: str) -> bool:
+            try:
+                datetime.strptime(value, strftime_format)
+            except ValueError:
+                return False
+            return True
+
+        return _is_one_of_the_valid(column, valid, _table, _execution_engine)
+
+
+class MatchJsonSchema(ColumnMapMetricProvider):
+    """Finds the values that are no JSON of a schema, be it that they are no JSON at all."""
+
+    condition_metric_name = "column_values.match_json_schema"
+    condition_value_keys = ("json_schema",)
+
+    @column_condition_partial(engine=DuckDBExecutionEngine)
+    def _sqlalchemy(
+        cls,
+        column: Any,
+        json_schema: dict[str, Any],
+        _table: Any,
+        _execution_engine: Any,
+        **_: Any,
+    ) -> Any:
+        kind = jsonschema.validators.validator_for(json_schema)
+        kind.check_schema(json_schema)
+        schema = kind(json_schema)
+
+        def valid(value: str) -> bool:
+            try:
+                return bool(schema.is_valid(json.loads(value)))
+            except ValueError:
+                return False
+
+        return _is_one_of_the_valid(column, valid, _table, _execution_engine)
