@@ -96,7 +96,7 @@ def open_platform(root: Path) -> Platform:
         project=project,
         suites=load_suites(project),
         warehouse=warehouse,
-        ledger=Ledger(settings.ledger),
+        ledger=Ledger(settings.ledger, results_days=settings.results_days),
         releases=Releases(settings),
     )
 

@@ -5,7 +5,7 @@ A projection: the load journal in the warehouse and each `release.json` are the 
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from assetops.model import Batch, Release, Severity, Status, Verdict
 
 _metadata = sa.MetaData()
 
-_results = sa.Table(
+RESULTS = sa.Table(
     "check_results",
     _metadata,
     sa.Column("id", sa.Integer, primary_key=True),
@@ -30,6 +30,10 @@ _results = sa.Table(
     sa.Column("run_id", sa.String, nullable=False),
     sa.Column("at", sa.DateTime, nullable=False),
     sa.Index("check_results_by_state", "asset", "state"),
+    sa.Index("check_results_by_asset", "asset", "id"),
+    sa.Index("check_results_by_check", "asset", "check", "id"),
+    sa.Index("check_results_by_run", "run_id", "asset"),
+    sa.Index("check_results_by_age", "asset", "at"),
 )
 _rejections = sa.Table(
     "rejections",
@@ -63,9 +67,15 @@ _publications = sa.Table(
 
 
 class Ledger:
-    """The memory of one environment, in SQLite or Postgres."""
+    """The memory of one environment, in SQLite or Postgres.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: Where it is kept.
+        results_days: After how many days a check's result is forgotten, if a newer one is there.
+    """
+
+    def __init__(self, url: str, *, results_days: int = 400) -> None:
+        self._results_days = results_days
         address = sa.make_url(url)
         if address.get_backend_name() == "sqlite" and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +86,10 @@ class Ledger:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     connection.execute(CreateIndex(index, if_not_exists=True))
+
+    def connect(self) -> sa.Connection:
+        """Open a connection, for what reads the history of results."""
+        return self._engine.connect()
 
     def record_results(
         self,
@@ -103,14 +117,26 @@ class Ledger:
         ]
         if rows:
             with self._engine.begin() as connection:
-                connection.execute(_results.insert(), rows)
+                connection.execute(RESULTS.insert(), rows)
+                self._forget_results(connection, asset)
+
+    def _forget_results(self, connection: sa.Connection, asset: str) -> None:
+        """Drop an asset's results that are past their days, but never a check's latest one."""
+        newest = sa.select(sa.func.max(RESULTS.c.id)).where(RESULTS.c.asset == asset)
+        connection.execute(
+            RESULTS.delete().where(
+                RESULTS.c.asset == asset,
+                RESULTS.c.at < _now() - timedelta(days=self._results_days),
+                RESULTS.c.id.not_in(newest.group_by(RESULTS.c.check)),
+            )
+        )
 
     def results_on(self, asset: str, state: str) -> dict[str, Verdict]:
         """Return each check's latest verdict on exactly this content of the asset."""
         query = (
-            sa.select(_results.c.check, _results.c.verdict)
-            .where(_results.c.asset == asset, _results.c.state == state)
-            .order_by(_results.c.id)
+            sa.select(RESULTS.c.check, RESULTS.c.verdict)
+            .where(RESULTS.c.asset == asset, RESULTS.c.state == state)
+            .order_by(RESULTS.c.id)
         )
         with self._engine.connect() as connection:
             return {
@@ -128,7 +154,7 @@ class Ledger:
             other_than: The state that is looked at now.
             before: The partition that is looked at now: then only earlier ones count.
         """
-        columns = _results.c
+        columns = RESULTS.c
         passed = columns.status == Status.PASSED
         tolerated = sa.and_(columns.status == Status.FAILED, columns.severity != Severity.CRITICAL)
         newest = [columns.partition.desc()] if before else []
@@ -151,9 +177,9 @@ class Ledger:
     def verified_in(self, asset: str, state: str) -> str | None:
         """Return the run that last checked exactly this content of the asset."""
         query = (
-            sa.select(_results.c.run_id)
-            .where(_results.c.asset == asset, _results.c.state == state)
-            .order_by(_results.c.id.desc())
+            sa.select(RESULTS.c.run_id)
+            .where(RESULTS.c.asset == asset, RESULTS.c.state == state)
+            .order_by(RESULTS.c.id.desc())
             .limit(1)
         )
         with self._engine.connect() as connection:
@@ -161,11 +187,11 @@ class Ledger:
 
     def latest_results(self, asset: str) -> list[tuple[Verdict, datetime, str | None]]:
         """Return each check's latest verdict on the asset, with its time and partition."""
-        newest = sa.select(sa.func.max(_results.c.id)).where(_results.c.asset == asset)
+        newest = sa.select(sa.func.max(RESULTS.c.id)).where(RESULTS.c.asset == asset)
         query = (
-            sa.select(_results.c.verdict, _results.c.at, _results.c.partition)
-            .where(_results.c.id.in_(newest.group_by(_results.c.check)))
-            .order_by(_results.c.check)
+            sa.select(RESULTS.c.verdict, RESULTS.c.at, RESULTS.c.partition)
+            .where(RESULTS.c.id.in_(newest.group_by(RESULTS.c.check)))
+            .order_by(RESULTS.c.check)
         )
         with self._engine.connect() as connection:
             return [

@@ -13,6 +13,8 @@ EXIT_CODE = "assetops/exit_code"
 HELD_ROWS = "assetops/held_rows"
 # A run with this tag brings in only what is new; any other rebuilds its partitions.
 ONLY_PENDING = "assetops/only_pending"
+# The check that a landing file keeps its contract.
+CONTRACT_CHECK = "contract"
 
 
 class Word(BaseModel):
@@ -219,6 +221,8 @@ class Verdict(Word):
         default=False, description="Whether each row that the query finds is bad by itself."
     )
     error: str | None = None
+    expectation: str | None = Field(default=None, description="Its type, where it is GX's.")
+    arguments: dict[str, Any] = Field(default={}, description="What the expectation was given.")
 
     @property
     def blocks(self) -> bool:

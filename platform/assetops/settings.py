@@ -51,6 +51,16 @@ class Settings(BaseModel):
         default=10_000, ge=1, description="How many failing rows of a built table are kept."
     )
 
+    results_days: int = Field(
+        default=400, ge=1, description="Days that a check's results are kept; its latest always is."
+    )
+    data_docs_url: str = Field(
+        default="http://127.0.0.1:3001", description="Where Data Docs are read, for links to them."
+    )
+    data_docs_runs: int = Field(
+        default=20, ge=1, description="How many of an asset's newest runs Data Docs show."
+    )
+
     @property
     def home(self) -> Path:
         """The folder of this environment: its warehouse, releases, quarantine and ledger."""

@@ -52,6 +52,8 @@ def test_show_makes_a_dataset_understood_from_one_page(shop) -> None:
         "PII: email",
         "segment_in_set",
         "passed",
+        "score     100",
+        "completeness 100",
         "Who are our best customers?",
     ):
         assert words in page
@@ -65,6 +67,8 @@ def test_show_of_a_source_tells_of_its_days_and_of_what_was_held_back(shop) -> N
     assert "days, " in facts["data"]["partitions"]
     assert "status_in_set" in facts["rejections"][0]["reasons"][0]
     assert {c["name"]: c["status"] for c in facts["checks"]}["status_in_set"] == "failed"
+    assert [run["score"] for run in facts["quality"]["trend"]] == [100.0, facts["quality"]["score"]]
+    assert facts["quality"]["score"] < 100
 
 
 def test_an_unknown_dataset_and_an_unknown_command_name_the_nearest(shop) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 from assetops.build import Platform
 from assetops.errors import WarehouseBusy
-from assetops.ingest.load import CONTRACT_CHECK
-from assetops.model import Dataset, Release, timedelta_of
+from assetops.history import History
+from assetops.model import CONTRACT_CHECK, Dataset, Release, timedelta_of
+from assetops.quality.score import RUNS, graded_checks, score_of, trend_of
 from assetops.warehouse import journal
 from assetops.warehouse.duckdb import columns_of, table_sizes
 
@@ -39,6 +40,7 @@ def facts_of(platform: Platform, dataset: Dataset) -> dict[str, Any]:
             project.datasets[p].address for p in dataset.parents if p in project.datasets
         ),
         "downstream": sorted(_downstream(platform, dataset)),
+        "quality": _quality(platform, dataset),
         "checks": _checks(platform, dataset),
         "rejections": platform.ledger.rejections(dataset.address, limit=5),
     }
@@ -106,6 +108,17 @@ def _published_facts(dataset: Dataset, release: Release | None) -> dict[str, Any
                 else f"late: promised within {promise}, is {age.total_seconds() / 3600:.0f}h old"
             )
     return facts
+
+
+def _quality(platform: Platform, dataset: Dataset) -> dict[str, Any]:
+    """Return the quality score as it is now, and after each of the newest runs."""
+    checks = graded_checks(dataset, platform.suites.get(dataset.address))
+    latest = {v.check: v.status for v, _, _ in platform.ledger.latest_results(dataset.address)}
+    stood, outcomes = History(platform.ledger).outcomes(dataset.address, runs=RUNS)
+    return {
+        **score_of(checks, latest).model_dump(mode="json"),
+        "trend": trend_of(checks, stood, outcomes),
+    }
 
 
 def _checks(platform: Platform, dataset: Dataset) -> list[dict[str, Any]]:

@@ -49,6 +49,7 @@ def _page(dataset: "Dataset", facts: dict[str, Any]) -> Iterator[RenderableType]
     yield from _section("Comes from", _names(facts["upstream"]))
     yield from _section("Feeds", _names(facts["downstream"]))
     yield from _section("Columns", _columns(dataset, facts))
+    yield from _section("Quality", _quality(facts["quality"]))
     yield from _section("Checks", _checks(facts))
     yield from _section("Held back", _rejections(facts))
     for usage in dataset.contract.usage:
@@ -106,6 +107,35 @@ def _columns(dataset: "Dataset", facts: dict[str, Any]) -> Table | None:
             note.append(f"  PII: {column.pii}", "magenta")
         table.add_row(column.name, column.data_type or facts["types"].get(column.name, ""), note)
     return table
+
+
+def _quality(quality: dict[str, Any]) -> Table | None:
+    """Draw the score, what it is made of, and how it came about over the newest runs."""
+    from assetops.quality.score import sparkline
+
+    if not quality["checks"]:
+        return None
+    table = Table.grid(padding=(0, 2))
+    if quality["score"] is None:
+        table.add_row(Text("score", "dim"), "none yet: no check has passed or failed")
+    else:
+        table.add_row(Text("score", "dim"), _graded(quality["score"]))
+        parts = [Text(f"{name} ").append(_graded(s)) for name, s in quality["dimensions"].items()]
+        table.add_row(Text("of that", "dim"), Text(", ").join(parts))
+    silent = {"errored": quality["errored"], "never ran": quality["never_ran"]}
+    said = [f"{count} {what}" for what, count in silent.items() if count]
+    coverage = f"{quality['coverage']:g}% of {quality['checks']} checks passed or failed"
+    table.add_row(Text("coverage", "dim"), "; ".join([coverage, ", ".join(said)][: 1 + bool(said)]))
+    if len(trend := quality["trend"]) > 1:
+        line = sparkline(run["score"] for run in trend)
+        table.add_row(Text("trend", "dim"), f"{line}  the last {len(trend)} runs")
+    return table
+
+
+def _graded(score: float | None) -> Text:
+    if score is None:
+        return Text("unknown", "dim")
+    return Text(f"{score:g}", "green" if score == 100 else "yellow" if score >= 90 else "red")
 
 
 def _checks(facts: dict[str, Any]) -> Table | None:

@@ -12,8 +12,17 @@ from dagster._core.definitions.source_asset import (
 )
 
 from assetops.ingest.landing import batch_of, landed_files
-from assetops.ingest.load import CONTRACT_CHECK, Loader, Outcome
-from assetops.model import EXIT_CODE, HELD_ROWS, ONLY_PENDING, Batch, Dataset, Status, Verdict
+from assetops.ingest.load import Loader, Outcome
+from assetops.model import (
+    CONTRACT_CHECK,
+    EXIT_CODE,
+    HELD_ROWS,
+    ONLY_PENDING,
+    Batch,
+    Dataset,
+    Status,
+    Verdict,
+)
 from assetops.project import Project
 from assetops.warehouse import Warehouse, journal
 

@@ -17,11 +17,18 @@ from assetops.ingest.candidate import make_candidate
 from assetops.ingest.quarantine import quarantine
 from assetops.ingest.raw import replace_partition, transaction
 from assetops.ledger import Ledger
-from assetops.model import Batch, Dataset, Ingest, Relation, Severity, Status, Verdict
+from assetops.model import (
+    CONTRACT_CHECK,
+    Batch,
+    Dataset,
+    Ingest,
+    Relation,
+    Severity,
+    Status,
+    Verdict,
+)
 from assetops.warehouse import Connection, Warehouse, journal
 from assetops.warehouse.quarantine import Origin, forget, settle, take_out_discarded
-
-CONTRACT_CHECK = "contract"
 
 Gate = Callable[[Dataset, Relation, Batch], Sequence[Verdict]]
 

@@ -188,6 +188,8 @@ class _Run:
             query=query,
             # What tolerates some bad rows judges the table, and none of its rows.
             by_row=query is not None and asked.kwargs.get("mostly", 1) == 1,
+            expectation=expectation.type,
+            arguments=plain(asked.kwargs),
         )
 
     def _errored(self, expectation: Expectation, reason: str) -> Verdict:
@@ -198,4 +200,6 @@ class _Run:
             description=expectation.description,
             expected=sentence(expectation.type, expectation.kwargs),
             error=self.evidence.discreet(reason),
+            expectation=expectation.type,
+            arguments=plain(expectation.kwargs),
         )

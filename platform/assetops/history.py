@@ -1,0 +1,110 @@
+"""What checks found over time: the ledger's results, read for scores, trends and Data Docs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from assetops.ledger import RESULTS, Ledger
+from assetops.model import Status, Verdict, Word
+
+
+class CheckOutcome(Word):
+    """What became of one check, once, without what it found."""
+
+    id: int
+    check: str
+    status: Status
+    run_id: str
+    partition: str | None = None
+    at: datetime
+
+
+class CheckedRun(Word):
+    """A run that checked an asset, or one partition of it, with what became of each check."""
+
+    run_id: str
+    partition: str | None
+    at: datetime
+    statuses: dict[str, Status]
+
+    def count(self, status: Status) -> int:
+        """Return how many checks came to this."""
+        return sum(found is status for found in self.statuses.values())
+
+
+@dataclass(frozen=True)
+class History:
+    """Reads no more of the ledger than is asked for, however long it has grown."""
+
+    ledger: Ledger
+
+    def results_in(
+        self, asset: str, run_id: str, partition: str | None = None
+    ) -> list[tuple[Verdict, datetime]]:
+        """Return what a run found on an asset, or on one partition of it, each check's last."""
+        query = (
+            sa.select(RESULTS.c.check, RESULTS.c.verdict, RESULTS.c.at)
+            .where(RESULTS.c.run_id == run_id, RESULTS.c.asset == asset)
+            .where(RESULTS.c.partition.is_not_distinct_from(partition))
+            .order_by(RESULTS.c.id)
+        )
+        with self.ledger.connect() as connection:
+            rows = list[Any](connection.execute(query))
+        found = {check: (verdict, at) for check, verdict, at in rows}
+        return [(Verdict.model_validate_json(verdict), at) for verdict, at in found.values()]
+
+    def checked_runs(self, asset: str, *, limit: int) -> list[CheckedRun]:
+        """Return the newest runs that checked an asset, newest first, one for each partition."""
+        runs: dict[tuple[str, str | None], CheckedRun] = {}
+        for outcome in self._outcomes(asset):
+            place = (outcome.run_id, outcome.partition)
+            if place not in runs:
+                if len(runs) == limit:
+                    break
+                runs[place] = CheckedRun(
+                    run_id=outcome.run_id, partition=outcome.partition, at=outcome.at, statuses={}
+                )
+            # Newest first: what a check found last in a run stands.
+            runs[place].statuses.setdefault(outcome.check, outcome.status)
+        return list(runs.values())
+
+    def outcomes(self, asset: str, *, runs: int) -> tuple[dict[str, Status], list[CheckOutcome]]:
+        """Return each check's status before an asset's newest runs, and what came of it in them.
+
+        Args:
+            asset: The asset's address.
+            runs: How many of the newest runs; the outcomes in them are in the order they came.
+        """
+        seen: set[str] = set()
+        recent: list[CheckOutcome] = []
+        before = 0
+        for outcome in self._outcomes(asset):
+            if outcome.run_id not in seen and len(seen) == runs:
+                before = outcome.id
+                break
+            seen.add(outcome.run_id)
+            recent.append(outcome)
+        newest = sa.select(sa.func.max(RESULTS.c.id)).where(
+            RESULTS.c.asset == asset, RESULTS.c.id <= before
+        )
+        query = sa.select(RESULTS.c.check, RESULTS.c.status).where(
+            RESULTS.c.id.in_(newest.group_by(RESULTS.c.check))
+        )
+        with self.ledger.connect() as connection:
+            rows = list[Any](connection.execute(query))
+        stood = {check: Status(status) for check, status in rows}
+        return stood, recent[::-1]
+
+    def _outcomes(self, asset: str) -> Iterator[CheckOutcome]:
+        """Yield what came of an asset's checks, newest first, reading no more than is taken."""
+        columns = (
+            *(RESULTS.c.id, RESULTS.c.check, RESULTS.c.status, RESULTS.c.run_id),
+            *(RESULTS.c.partition, RESULTS.c.at),
+        )
+        query = sa.select(*columns).where(RESULTS.c.asset == asset).order_by(RESULTS.c.id.desc())
+        with self.ledger.connect().execution_options(yield_per=500) as connection:
+            for row in connection.execute(query).mappings():
+                yield CheckOutcome.model_validate(dict(row))
