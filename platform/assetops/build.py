@@ -1,6 +1,7 @@
 """The map: everything this platform does, assembled in the order data meets it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
@@ -15,14 +16,24 @@ from assetops.ingest.assets import Ingestion, Preflight, ingested_assets, pendin
 from assetops.ingest.landing import landed_files
 from assetops.ingest.load import Loader
 from assetops.ledger import Ledger
-from assetops.model import Batch, Dataset, Kind, Severity
+from assetops.model import Batch, Dataset, Kind, Relation, Severity, Verdict
 from assetops.project import Project, load_project
 from assetops.publish.assets import published_assets
 from assetops.publish.releases import Releases
 from assetops.quality.checks import as_check_result, batch_gate, check_specs, gate_checks
+from assetops.quality.deep import (
+    Hold,
+    deep_checks,
+    deep_jobs,
+    deep_schedules,
+    standing_objections,
+)
+from assetops.quality.depth import Deep, Depth
 from assetops.quality.suites import Suite, load_suites
 from assetops.settings import Settings, load_settings
 from assetops.warehouse import Warehouse, WarehouseLock, journal
+from assetops.warehouse.release_file import SCHEMA
+from assetops.warehouse.snapshot import Snapshot, Snapshots
 
 BUILD_JOB = "build"
 
@@ -68,11 +79,34 @@ class Platform:
         landing = self.settings.landing_dir
         return [b for d in self.project.ingested() for b in pending(d, landing, self.warehouse)]
 
+    @property
+    def light(self) -> dict[str, Suite]:
+        """What suites expect in every build; deep expectations are asked aside from builds."""
+        return {address: suite.part(Depth.LIGHT) for address, suite in self.suites.items()}
+
+    def deep_names(self, dataset: Dataset) -> set[str]:
+        """Return the names of the checks on a dataset that do not run in builds."""
+        suite = self.suites.get(dataset.address)
+        return {e.name for e in suite.part(Depth.DEEP).expectations} if suite else set()
+
+    def standing(self, dataset: Dataset) -> list[tuple[str, Verdict]]:
+        """Return the critical deep checks that did not pass when they last ran, by asset.
+
+        Those of the dataset, and of everything that it is made from.
+        """
+        above = [self.project.datasets[i] for i in sorted(self.project.ancestors(dataset))]
+        return [
+            (checked.address, verdict)
+            for checked in (dataset, *above)
+            if (suite := self.suites.get(checked.address))
+            for verdict in standing_objections(self.ledger, checked.address, suite)
+        ]
+
     def required_checks(self) -> dict[str, set[str]]:
         """Return, for each published dataset, the checks that must have passed on its content."""
         required = {}
         for dataset in self.project.published():
-            suite = self.suites.get(dataset.address)
+            suite = self.light.get(dataset.address)
             checks = {test.name: test.severity for test in dataset.tests}
             checks |= {e.name: e.severity for e in (suite.expectations if suite else ())}
             required[dataset.address] = {
@@ -112,6 +146,8 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
         }
     )
     partitions = landing_days(platform)
+    deep = _deep_checks(platform)
+    everything = dg.AssetSelection.all() - dg.AssetSelection.checks(*deep)
     return dg.Definitions(
         assets=[
             *_ingestion(platform, partitions),
@@ -119,8 +155,9 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
             *_python(platform, assets),
             _publication(platform),
         ],
-        asset_checks=_gates(platform),
-        jobs=[dg.define_asset_job(BUILD_JOB, selection=dg.AssetSelection.all())],
+        asset_checks=[*_gates(platform), *deep],
+        jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep)],
+        schedules=deep_schedules(platform.suites, deep, platform.settings),
         resources={"warehouse": _held_warehouse(platform.warehouse)},
         # DuckDB has one writing process, so a run is one process; dbt has its threads inside it.
         executor=dg.in_process_executor,
@@ -139,7 +176,7 @@ def landing_days(platform: Platform) -> dg.DailyPartitionsDefinition:
 def _ingestion(
     platform: Platform, partitions: dg.DailyPartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
-    suites, project = platform.suites, platform.project
+    suites, project = platform.light, platform.project
 
     def specs(dataset: Dataset) -> Sequence[dg.AssetCheckSpec]:
         suite = suites.get(dataset.address)
@@ -192,7 +229,7 @@ def _gates(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
         platform.project,
         platform.warehouse,
         platform.ledger,
-        platform.suites,
+        platform.light,
         _gate_facts(platform),
     )
 
@@ -200,6 +237,34 @@ def _gates(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
 def _gate_facts(platform: Platform) -> Callable[[], dict[str, object]]:
     """Return what suites may ask for as `$PARAMETER`, known when the step runs."""
     return lambda: {"as_of": platform.as_of()}
+
+
+def _deep_checks(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
+    return deep_checks(
+        platform.project,
+        platform.ledger,
+        platform.suites,
+        _held_still(platform),
+        _gate_facts(platform),
+    )
+
+
+def _held_still(platform: Platform) -> Hold:
+    """Return what holds a table still for a deep check: see docs/decisions/0020."""
+    snapshots = Snapshots(platform.settings.home / "snapshots", platform.warehouse)
+
+    def hold(dataset: Dataset, deep: Deep) -> AbstractContextManager[Snapshot]:
+        release = platform.releases.current() if dataset.contract.publish else None
+        table = release.tables.get(dataset.key[-1]) if release else None
+        # Once a check has failed, what matters is what waits to be published.
+        if release is None or table is None or platform.standing(dataset):
+            return snapshots.of_warehouse(dataset.relation, deep.sample_size, seed=deep.seed)
+        relation = Relation(schema_name=SCHEMA, name=dataset.key[-1])
+        file = platform.releases.file(release.id)
+        size = deep.sample_size
+        return snapshots.of_release(file, relation, table.fingerprint, size, seed=deep.seed)
+
+    return hold
 
 
 def _publication(platform: Platform) -> dg.AssetsDefinition:
@@ -210,6 +275,7 @@ def _publication(platform: Platform) -> dg.AssetsDefinition:
         platform.releases,
         platform.required_checks(),
         data_as_of=platform.data_as_of,
+        standing=platform.standing,
     )
 
 

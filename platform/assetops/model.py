@@ -215,6 +215,9 @@ class Verdict(Word):
     observed: Any = None
     failing_rows: int | None = None
     rows: int | None = None
+    sampled_of: int | None = Field(
+        default=None, description="Rows of the whole table, where only a sample was looked at."
+    )
     sample: tuple[dict[str, Any], ...] = ()
     query: str | None = Field(default=None, description="SQL that finds the failing rows.")
     by_row: bool = Field(
@@ -236,6 +239,7 @@ class Verdict(Word):
         if self.status is Status.PASSED:
             return f"{self.check} passed"
         whole = f" of {self.rows}" if self.rows is not None else ""
+        whole += " sampled" if self.sampled_of is not None else ""
         counted = f"{self.failing_rows}{whole} rows" if self.failing_rows else ""
         found = f"found {self.observed}" if self.observed is not None else ""
         facts = ", ".join(filter(None, (counted, found)))
@@ -277,6 +281,11 @@ def timedelta_of(duration: Duration) -> timedelta:
 def quote(identifier: str) -> str:
     """Return an SQL identifier, quoted."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as an SQL string, for the statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def file_fingerprint(path: Path) -> str:

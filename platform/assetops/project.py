@@ -192,19 +192,20 @@ def _parse(kind: type[Block], block: Any, where: str) -> Block:
         return kind.model_validate(block)
     except ValidationError as error:
         raise ContractError(
-            "\n".join(_mistake(kind, dict(e), where) for e in error.errors())
+            "\n".join(f"{where}: {mistake(kind, dict(e))}" for e in error.errors())
         ) from None
 
 
-def _mistake(kind: type[BaseModel], error: Mapping[str, Any], where: str) -> str:
+def mistake(kind: type[BaseModel], error: Mapping[str, Any], block: str = "contract") -> str:
+    """Say what pydantic found wrong with a `meta.assetops` block, with the nearest valid key."""
     path = [part for part in error["loc"] if isinstance(part, str)]
     key = ".".join(["meta.assetops", *path])
     if error["type"] == "extra_forbidden":
         known = _fields_at(kind, path[:-1])
-        return f"{where}: {key} is no key of a contract.{did_you_mean(path[-1], known)}"
+        return f"{key} is no key of a {block}.{did_you_mean(path[-1], known)}"
     if error["type"] == "missing":
-        return f"{where}: {key} is missing."
-    return f"{where}: {key} is {error['input']!r}: {error['msg']}."
+        return f"{key} is missing."
+    return f"{key} is {error['input']!r}: {error['msg']}."
 
 
 def _fields_at(kind: type[BaseModel], path: list[str]) -> list[str]:

@@ -43,6 +43,10 @@ class Settings(BaseModel):
     memory_limit: str = Field(
         default="2GB", description="What DuckDB may use of memory; the rest spills to disk."
     )
+    deep_schedule: str = Field(
+        default="0 3 * * 0",
+        description="When deep checks run in staging and prod, as a cron line in UTC.",
+    )
     releases_kept: int = Field(default=10, ge=1, description="How many releases are kept.")
     quarantine_days: int = Field(
         default=90, ge=1, description="Days after which a row in quarantine is forgotten."
@@ -100,6 +104,11 @@ class Settings(BaseModel):
     def follows_the_clock(self) -> bool:
         """Whether `as_of` is the run's time, rather than the last landed partition's."""
         return self.env in (Environment.STAGING, Environment.PROD)
+
+    @property
+    def keeps_schedules(self) -> bool:
+        """Whether schedules belong here; elsewhere there are none that could be turned on."""
+        return self.follows_the_clock
 
 
 # What other parts of the installation set under our prefix, and settings must not mistake.

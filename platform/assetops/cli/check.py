@@ -13,17 +13,19 @@ from assetops.cli.progress import Progress
 
 @click.command("check", short_help="Run all checks of a dataset, without building it.")
 @click.argument("assets", nargs=-1, required=True, metavar="ASSET…")
+@click.option("--deep", is_flag=True, help="Run its deep checks instead; builds need not wait.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(assets: tuple[str, ...], as_json: bool) -> None:
-    """Run all checks of ASSET (such as marts/customers), without building it."""
-    from assetops.cli.running import load_definitions, run_checks
+def command(assets: tuple[str, ...], deep: bool, as_json: bool) -> None:
+    """Run the checks of ASSET (such as marts/customers), without building it."""
+    from assetops.cli.running import load_definitions, run_checks, run_deep_checks
 
     started = time.monotonic()
     console = Console(stderr=as_json, highlight=False)
     platform = enter_platform()
     progress = Progress(console)
     definitions = load_definitions(platform.settings.root)
-    outcome = run_checks(platform, definitions, progress, assets)
+    run = run_deep_checks if deep else run_checks
+    outcome = run(platform, definitions, progress, assets)
     outcome.seconds = time.monotonic() - started
     if as_json:
         click.echo(json.dumps(outcome.as_json(), default=str))
@@ -32,9 +34,11 @@ def command(assets: tuple[str, ...], as_json: bool) -> None:
         for name in ("Check", "Result", "Found"):
             table.add_column(name)
         for address in assets:
-            for verdict, _, _ in platform.ledger.latest_results(
-                platform.project.dataset(address).address
-            ):
+            dataset = platform.project.dataset(address)
+            aside = platform.deep_names(dataset)
+            for verdict, _, _ in platform.ledger.latest_results(dataset.address):
+                if (verdict.check in aside) != deep:
+                    continue
                 style = {"passed": "green", "failed": "red", "errored": "yellow"}[verdict.status]
                 found = "" if verdict.status == "passed" else verdict.sentence()
                 table.add_row(verdict.check, f"[{style}]{verdict.status}[/{style}]", found)

@@ -129,6 +129,7 @@ def _checks(platform: Platform, dataset: Dataset) -> list[dict[str, Any]]:
     if suite := platform.suites.get(dataset.address):
         known |= {e.name: (e.severity.value, e.description) for e in suite.expectations}
     latest = {v.check: (v, at) for v, at, _ in platform.ledger.latest_results(dataset.address)}
+    aside = platform.deep_names(dataset)
     checks = []
     for name, (severity, description) in known.items():
         verdict, at = latest.get(name, (None, None))
@@ -136,6 +137,8 @@ def _checks(platform: Platform, dataset: Dataset) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "severity": severity,
+                "depth": "deep" if name in aside else "light",
+                "sampled of": verdict.sampled_of if verdict else None,
                 "status": verdict.status.value if verdict else "never ran",
                 "found": verdict.sentence() if verdict else None,
                 "at": at,

@@ -19,12 +19,16 @@ from assetops.cli.progress import Progress
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
 from assetops.ingest.landing import landed_files
 from assetops.model import ONLY_PENDING
+from assetops.quality.deep import DEEP_JOB
 from assetops.settings import dagster_home
+from assetops.warehouse import WarehouseLock
 from assetops.warehouse.duckdb import table_sizes
 
 FROM_TAG, TO_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 # On a run that lives and ends with the process of a command, the environment that it works in.
 PROCESS_TAG = "assetops/process_in"
+# The same for deep checks, which run beside others.
+DEEP_TAG = "assetops/deep_checks_in"
 
 
 UNFINISHED = [
@@ -91,6 +95,36 @@ def run_checks(
     return outcome
 
 
+def run_deep_checks(
+    platform: Platform,
+    definitions: dg.Definitions,
+    progress: Progress,
+    addresses: Sequence[str],
+) -> Outcome:
+    """Run the deep checks of the assets, while others may build."""
+    wanted = {dg.AssetKey(platform.project.dataset(address).key) for address in addresses}
+    known = {job.name for job in definitions.jobs or ()}
+    checks: set[dg.AssetCheckKey] = set()
+    if DEEP_JOB in known:
+        job = definitions.resolve_job_def(DEEP_JOB)
+        checks = {k for k in job.asset_layer.asset_graph.asset_check_keys if k.asset_key in wanted}
+    if not checks:
+        raise ConfigError(
+            f'{", ".join(addresses)} has no deep checks. Write "meta": {{"depth": "deep"}} '
+            f"at an expectation in gx/expectations/{addresses[0]}.json."
+        )
+    subset = job.get_subset(asset_selection=set(), asset_check_selection=checks)
+    run_id = str(uuid4())
+    lock = WarehouseLock(
+        platform.settings.home / "deep_checks.lock", wait=platform.settings.warehouse_wait
+    )
+    # Not the warehouse's lock: only for as long as one table is copied is that one needed.
+    with lock.held(f"run {run_id}", say=progress.say), _instance(platform) as instance:
+        tags = {DEEP_TAG: platform.settings.env.value}
+        result = _executed(instance, progress, subset, run_id, _mark(instance, tags))
+    return Outcome(run_id, result.success, [], progress.failures, "", checks_only=True)
+
+
 def _run(
     platform: Platform,
     progress: Progress,
@@ -102,23 +136,13 @@ def _run(
     with (
         # First, so that of two first runs at once only one makes the instance's files.
         platform.warehouse.hold(f"run {run_id}", say=progress.say),
-        dg.DagsterInstance.from_config(str(dagster_home(platform.settings))) as instance,
+        _instance(platform) as instance,
     ):
-        tags = {**_process_tags(instance, platform), **tags}
+        tags = {**_mark(instance, {PROCESS_TAG: platform.settings.env.value}), **tags}
         if ONLY_PENDING in tags:
             # Only now: whoever had the warehouse until now may have brought in what was pending.
             tags |= _newest_pending(platform)
-        instance.add_event_listener(run_id, progress)
-        with kept_open(instance), progress.shown():
-            result = job.execute_in_process(
-                instance=instance,
-                run_id=run_id,
-                tags=tags,
-                # Events are shown as they come; Dagster's own log of them is in the UI.
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                asset_selection=asset_selection,
-                raise_on_error=False,
-            )
+        result = _executed(instance, progress, job, run_id, tags, asset_selection)
         _add_sizes(platform, progress)
     return Outcome(
         run_id=run_id,
@@ -129,12 +153,37 @@ def _run(
     )
 
 
-def _process_tags(instance: dg.DagsterInstance, platform: Platform) -> dict[str, str]:
+def _instance(platform: Platform) -> dg.DagsterInstance:
+    return dg.DagsterInstance.from_config(str(dagster_home(platform.settings)))
+
+
+def _executed(
+    instance: dg.DagsterInstance,
+    progress: Progress,
+    job: dg.JobDefinition,
+    run_id: str,
+    tags: dict[str, str],
+    asset_selection: Sequence[dg.AssetKey] | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Run a job in this process, and show it while it runs."""
+    instance.add_event_listener(run_id, progress)
+    with kept_open(instance), progress.shown():
+        return job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            tags=tags,
+            # Events are shown as they come; Dagster's own log of them is in the UI.
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            asset_selection=asset_selection,
+            raise_on_error=False,
+        )
+
+
+def _mark(instance: dg.DagsterInstance, tags: dict[str, str]) -> dict[str, str]:
     """Return the tags of a run that ends with its process, and end those whose process was killed.
 
-    They would stay STARTED for ever. Whoever holds the warehouse is the only such run there is.
+    They would stay STARTED for ever. Whoever holds the lock is the only run there is with its tag.
     """
-    tags = {PROCESS_TAG: platform.settings.env.value}
     dead = dg.RunsFilter(tags=tags, statuses=UNFINISHED)
     for run in instance.get_runs(dead):
         instance.report_run_failed(run, "The process of this run was killed.")

@@ -150,7 +150,8 @@ def _checks(facts: dict[str, Any]) -> Table | None:
     for check in facts["checks"]:
         when = f" {ago(check['at'])}" if check["at"] else ""
         result = Text(check["status"], styles[check["status"]]).append(when, "dim")
-        table.add_row(check["name"], check["severity"], result, check["description"])
+        name = Text(check["name"]).append(" deep" if check["depth"] == "deep" else "", "cyan")
+        table.add_row(name, check["severity"], result, check["description"])
     return table
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assetops.errors import ContractError, IngestError
-from assetops.model import Column, Dataset, Format, Relation, quote
+from assetops.model import Column, Dataset, Format, Relation, literal, quote
 from assetops.warehouse import Connection, SqlError
 
 SHOWN = 5
@@ -68,7 +68,7 @@ def _csv(connection: Connection, file: Path, columns: Sequence[Column]) -> str:
             f"{file.name}:1: cannot be read as UTF-8 CSV: {error}. Save it as UTF-8."
         ) from None
     _reject_other_columns(file, header, columns, where=":1")
-    names = ", ".join(f"{_literal(c.name)}: 'VARCHAR'" for c in columns)
+    names = ", ".join(f"{literal(c.name)}: 'VARCHAR'" for c in columns)
     return (
         "select row_number() over () as _row, * from read_csv(?, header = true, "
         f"auto_detect = false, columns = {{{names}}}, delim = ',', quote = '\"', escape = '\"', "
@@ -97,7 +97,7 @@ def _jsonl(connection: Connection, file: Path, columns: Sequence[Column]) -> str
     missing = [name for name in known if name not in dict(keys)]
     if keys and missing:
         raise IngestError(f"{file.name}: no row has {_list(missing)}: expected {_list(known)}.")
-    values = ", ".join(f"json ->> {_literal('$.' + quote(n))} as {quote(n)}" for n in known)
+    values = ", ".join(f"json ->> {literal('$.' + quote(n))} as {quote(n)}" for n in known)
     return f"select row_number() over () as _row, {values} from {objects}"
 
 
@@ -232,7 +232,3 @@ def _shown(value: object, column: Column) -> str:
 
 def _list(names: Sequence[str]) -> str:
     return ", ".join(names)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

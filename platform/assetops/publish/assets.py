@@ -12,7 +12,14 @@ from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
 from assetops.model import EXIT_CODE, Dataset, PublishedTable, timedelta_of
 from assetops.project import Project
-from assetops.publish.publication import AsOf, Event, Publication, publish, verify
+from assetops.publish.publication import (
+    AsOf,
+    Event,
+    Publication,
+    Standing,
+    publish,
+    verify,
+)
 from assetops.publish.releases import Releases
 from assetops.warehouse.duckdb import Warehouse
 from assetops.warehouse.release_file import SCHEMA
@@ -28,11 +35,13 @@ def published_assets(
     required_checks: Mapping[str, Collection[str]],
     *,
     data_as_of: AsOf,
+    standing: Standing = lambda mart: (),
 ) -> dg.AssetsDefinition:
     """Return the assets that consumers read, published by one op: all of a run or none.
 
     `required_checks` names, by the mart's asset key as a path, what must have passed; `data_as_of`
-    tells the time in UTC up to which a mart's data reaches. At least one dataset is published.
+    tells the time in UTC up to which a mart's data reaches; `standing` which deep checks did not
+    pass when they last ran. At least one dataset is published.
     """
     marts = {dg.AssetKey(mart.published_key): mart for mart in project.published()}
 
@@ -57,6 +66,7 @@ def published_assets(
                 required_checks,
                 data_as_of=data_as_of,
                 run_id=run_id,
+                standing=standing,
             )
             publication = publish(verified, project, warehouse, releases, ledger, run_id=run_id)
         context.log.info(publication.sentence())

@@ -1,6 +1,6 @@
 """The last gate: a mart is published only if its checks passed on exactly what it holds now."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from assetops.errors import AssetOpsError, GateFailed, PublishError
@@ -38,11 +38,29 @@ def objections(
     return found
 
 
+def standing_objections(standing: Iterable[tuple[str, Verdict]]) -> list[Objection]:
+    """Return what speaks against publishing because of deep checks that stand as not passed.
+
+    Args:
+        standing: The checked asset and the verdict of each, whatever content it was about.
+    """
+    return [
+        Objection(
+            asset,
+            f"{verdict.sentence()}. It is a deep check: it stands until "
+            f"`assetops check {asset} --deep` passes.",
+            bad_data=verdict.status is Status.FAILED,
+        )
+        for asset, verdict in standing
+    ]
+
+
 def refusal(found: Collection[Objection]) -> AssetOpsError | None:
     """Return the error that holds back the marts of a run, all of them, or nothing."""
     if not found:
         return None
-    lines = "\n".join(f"  {asset}: {reason}" for asset, reason, _ in found)
+    # What stands against a source stands against each mart made from it: once is enough.
+    lines = "\n".join(dict.fromkeys(f"  {asset}: {reason}" for asset, reason, _ in found))
     # That something could not be done outranks that data is bad.
     kind = GateFailed if all(objection.bad_data for objection in found) else PublishError
     return kind(f"Nothing is published, because not every mart is verified:\n{lines}")

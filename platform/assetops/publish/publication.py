@@ -5,15 +5,17 @@ from datetime import datetime
 from enum import StrEnum
 
 from assetops.ledger import Ledger
-from assetops.model import Dataset, Release, Word
+from assetops.model import Dataset, Release, Verdict, Word
 from assetops.project import Project
 from assetops.publish.contents import Verified, fingerprints
-from assetops.publish.gate import Objection, objections, refusal
+from assetops.publish.gate import Objection, objections, refusal, standing_objections
 from assetops.publish.history import remember
 from assetops.publish.releases import Releases
 from assetops.warehouse.duckdb import Warehouse
 
 AsOf = Callable[[Dataset], datetime | None]
+# The deep checks that stand as not passed on a mart or on what it is made from, by asset.
+Standing = Callable[[Dataset], Sequence[tuple[str, Verdict]]]
 
 
 class Event(StrEnum):
@@ -54,8 +56,11 @@ def verify(
     *,
     data_as_of: AsOf,
     run_id: str,
+    standing: Standing = lambda mart: (),
 ) -> dict[str, Verified]:
     """Return the marts' contents if every required check passed on exactly these.
+
+    What stands from a deep check holds them back as well, whatever content it was about.
 
     Raises `GateFailed` if checks failed, `PublishError` if any did not run, and lists them all.
     """
@@ -71,6 +76,7 @@ def verify(
             state = warehouse.fingerprint(mart.relation)
             verdicts = ledger.results_on(mart.address, state)
             found += objections(mart.address, required_checks[mart.address], verdicts)
+            found += standing_objections(standing(mart))
             verified[mart.key[-1]] = Verified(
                 fingerprint=state,
                 verified_in=ledger.verified_in(mart.address, state) or run_id,

@@ -11,6 +11,7 @@ from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
 from assetops.model import EXIT_CODE, Batch, Dataset, Relation, Severity, Status, Verdict
 from assetops.project import Project
+from assetops.quality.depth import Depth
 from assetops.quality.inputs import files_state
 from assetops.quality.parameters import days_of, parameters_of
 from assetops.quality.previous import compared
@@ -18,25 +19,31 @@ from assetops.quality.report import metadata_of
 from assetops.quality.running import Table, run_suite
 from assetops.quality.suites import Suite
 from assetops.quality.words import columns_of, sentence
-from assetops.warehouse import Warehouse
+from assetops.warehouse import Connection, Warehouse
 
 Facts = Callable[[], Mapping[str, Any]]
 Look = Callable[[dg.AssetCheckExecutionContext, set[str]], list[Verdict]]
 BatchGate = Callable[[Dataset, Relation, Batch], list[Verdict]]
 
 
-def check_specs(suite: Suite, asset_key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
-    """Return one check for each expectation; the critical ones block what comes after."""
+def check_specs(
+    suite: Suite, asset_key: dg.AssetKey, *, depth: Depth = Depth.LIGHT
+) -> list[dg.AssetCheckSpec]:
+    """Return one check for each expectation; the critical light ones block what comes after.
+
+    Deep ones run when that is there already: publication asks the ledger for them.
+    """
     return [
         dg.AssetCheckSpec(
             expectation.name,
             asset=asset_key,
-            blocking=expectation.severity is Severity.CRITICAL,
+            blocking=depth is Depth.LIGHT and expectation.severity is Severity.CRITICAL,
             description=_described(
                 sentence(expectation.type, expectation.kwargs), expectation.description
             ),
             metadata={
                 "severity": expectation.severity.value,
+                "depth": depth.value,
                 "expectation": expectation.type,
                 "suite": "/".join(("gx", "expectations", f"{suite.address}.json")),
             },
@@ -86,7 +93,7 @@ def gate_checks(
             facts=facts,
         )
         for address, suite in suites.items()
-        if project.by_address[address].contract.ingest is None
+        if project.by_address[address].contract.ingest is None and suite.expectations
     ]
 
 
@@ -102,9 +109,8 @@ def batch_gate(warehouse: Warehouse, ledger: Ledger, suites: Mapping[str, Suite]
         )
         suite, previous = compared(suite, before)
         parameters = parameters_of({"as_of": batch.as_of, "partition": batch.partition})
-        return _validate(
-            warehouse, dataset, candidate, suite, parameters=parameters | previous, root=Path()
-        )
+        known = parameters | previous
+        return validated(warehouse.open, dataset, candidate, suite, parameters=known, root=Path())
 
     return gate
 
@@ -134,8 +140,8 @@ def judge(
     if chosen is not None:
         suite = suite.only(chosen)
     parameters = parameters_of(facts) | previous
-    return _validate(
-        warehouse, dataset, dataset.relation, suite, parameters=parameters, root=root
+    return validated(
+        warehouse.open, dataset, dataset.relation, suite, parameters=parameters, root=root
     ), state
 
 
@@ -174,6 +180,7 @@ def suite_step(
     *,
     resources: set[str] | None = None,
     pool: str | None = "warehouse",
+    depth: Depth = Depth.LIGHT,
 ) -> dg.AssetChecksDefinition:
     """Return a suite as asset checks, of which one step runs all or those that are chosen.
 
@@ -183,11 +190,13 @@ def suite_step(
         look: Runs the checks of these names; an `AssetOpsError` fails the step in plain words.
         resources: The resources that have to be there when it looks.
         pool: The Dagster pool that the step takes part in.
+        depth: Deep checks have a step of their own.
     """
+    step = "gate_" if depth is Depth.LIGHT else "deep_"
 
     @dg.multi_asset_check(
-        name=re.sub(r"[^A-Za-z0-9_]", "_", "gate_" + "_".join(key.path)),
-        specs=check_specs(suite, key),
+        name=re.sub(r"[^A-Za-z0-9_]", "_", step + "_".join(key.path)),
+        specs=check_specs(suite, key, depth=depth),
         can_subset=True,
         required_resource_keys=resources or set(),
         pool=pool,
@@ -226,8 +235,8 @@ def _failure(description: str, exit_code: int) -> dg.Failure:
     )
 
 
-def _validate(
-    warehouse: Warehouse,
+def validated(
+    open_connection: Callable[[], Connection],
     dataset: Dataset,
     relation: Relation,
     suite: Suite,
@@ -235,6 +244,7 @@ def _validate(
     parameters: Mapping[str, Any],
     root: Path,
 ) -> list[Verdict]:
+    """Return what a suite finds in a relation that holds rows of the dataset."""
     table = Table(
         relation=relation,
         base=root,
@@ -242,7 +252,7 @@ def _validate(
         key=_key(dataset, suite),
         pii=frozenset(column.name for column in dataset.columns if column.pii),
     )
-    return run_suite(suite, table, warehouse.open, parameters)
+    return run_suite(suite, table, open_connection, parameters)
 
 
 def _key(dataset: Dataset, suite: Suite) -> list[str]:

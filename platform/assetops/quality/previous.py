@@ -65,7 +65,7 @@ def _rows(suite: Suite, before: Mapping[str, Verdict]) -> int | None:
         if expectation.type.startswith(_COUNTS) and isinstance(last.observed, int):
             return last.observed
         if last.rows is not None and not expectation.kwargs.get("row_condition"):
-            counted.append(last.rows)
+            counted.append(last.sampled_of or last.rows)
     return max(counted, default=None)
 
 

@@ -7,8 +7,19 @@ from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any
 
+from pydantic import Field
+
 from assetops.errors import SuiteError, did_you_mean
 from assetops.model import Severity, Word
+from assetops.quality.depth import (
+    Depth,
+    SuiteMeta,
+    depth_mistakes,
+    depth_of,
+    sample_mistakes,
+    suite_meta,
+    suite_mistakes,
+)
 from assetops.quality.inputs import Input, input_mistakes
 from assetops.quality.parameters import PARAMETERS
 from assetops.quality.vocabulary import Arguments, has_figure
@@ -18,7 +29,7 @@ from assetops.quality.words import check_name, columns_in, columns_of
 BOOKKEEPING = frozenset({"_row", "_partition", "_landed_at", "_load_id"})
 
 _SUITE_KEYS = ("name", "expectations", "id", "meta", "notes", "suite_parameters")
-_OUR_KEYS = ("input",)
+_OUR_KEYS = ("input", *SuiteMeta.model_fields)
 _EXPECTATION_KEYS = (
     *("type", "kwargs", "severity", "description", "notes", "meta", "id"),
     *("rendered_content", "expectation_context", "success_on_last_run"),
@@ -34,6 +45,7 @@ class Expectation(Word):
     kwargs: dict[str, Any]
     severity: Severity
     description: str = ""
+    depth: Depth | None = Field(default=None, description="None: what the suite's meta says.")
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,7 @@ class Contents(Word):
 
     expectations: tuple[Expectation, ...]
     input: Input | None = None
+    meta: SuiteMeta = SuiteMeta()
 
 
 @dataclass
@@ -103,7 +116,11 @@ class Reader:
         if mistakes:
             raise SuiteError("\n".join(mistakes))
         looked_at = Input.model_validate(block) if block is not None else None
-        return Contents(expectations=tuple(expectations), input=looked_at)
+        meta = suite_meta(_ours(suite))
+        if senseless := list(sample_mistakes(meta, expectations, looked_at)):
+            lines = [f"{self.shown}:{names.get(word, 1)}: {said}" for said, word in senseless]
+            raise SuiteError("\n".join(lines))
+        return Contents(expectations=tuple(expectations), input=looked_at, meta=meta)
 
     def _parse(self) -> dict[str, Any]:
         try:
@@ -131,7 +148,7 @@ class Reader:
             )
 
     def _input_mistakes(self, suite: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        ours = (suite.get("meta") or {}).get("assetops")
+        ours = _ours(suite)
         if ours is None:
             return
         for key in ours if isinstance(ours, dict) else ["assetops"]:
@@ -140,6 +157,7 @@ class Reader:
                     f"meta.assetops.{key} is no key of a suite.{did_you_mean(key, _OUR_KEYS)}",
                     key,
                 )
+        yield from suite_mistakes(ours)
         block = _input_of(suite)
         if block is None:
             return
@@ -175,6 +193,9 @@ class Reader:
         if severity not in list(Severity):
             near = did_you_mean(str(severity), list(Severity)) or f" Use {', '.join(Severity)}."
             yield f"{severity} is no severity.{near}", str(severity)
+        if found := list(depth_mistakes(entry.get("meta"))):
+            yield from found
+            return
         name = (entry.get("meta") or {}).get("name")
         if name is not None and not _LEGAL_NAME.match(str(name)):
             yield f"meta.name {name!r} may only have letters, digits and underscores.", str(name)
@@ -231,11 +252,16 @@ def _expectation(entry: Mapping[str, Any]) -> Expectation:
         kwargs=kwargs,
         severity=Severity(entry.get("severity", Severity.CRITICAL)),
         description=reason,
+        depth=depth_of(entry),
     )
 
 
+def _ours(suite: Mapping[str, Any]) -> Any:
+    return (suite.get("meta") or {}).get("assetops")
+
+
 def _input_of(suite: Mapping[str, Any]) -> Any:
-    ours = (suite.get("meta") or {}).get("assetops")
+    ours = _ours(suite)
     return ours.get("input") if isinstance(ours, dict) else None
 
 

@@ -18,6 +18,8 @@ def metadata_of(verdict: Verdict) -> dict[str, dg.MetadataValue[Any]]:
         found["observed"] = _observed(verdict.observed)
     if verdict.rows is not None:
         found["rows"] = dg.MetadataValue.int(verdict.rows)
+    if verdict.sampled_of is not None:
+        found["sampled of"] = dg.MetadataValue.int(verdict.sampled_of)
     if verdict.failing_rows is not None:
         found["failing rows"] = dg.MetadataValue.int(verdict.failing_rows)
         if verdict.rows:

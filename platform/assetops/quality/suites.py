@@ -9,6 +9,7 @@ from pathlib import Path
 from assetops.errors import SuiteError, did_you_mean
 from assetops.model import Word
 from assetops.project import Project
+from assetops.quality.depth import Depth, SuiteMeta
 from assetops.quality.inputs import Input
 from assetops.quality.parameters import PARAMETERS, PREVIOUS
 from assetops.quality.reading import Expectation, Reader, Subject
@@ -24,6 +25,12 @@ class Suite(Word):
     path: Path
     expectations: tuple[Expectation, ...]
     input: Input | None = None
+    meta: SuiteMeta = SuiteMeta()
+
+    def part(self, depth: Depth) -> "Suite":
+        """Return the suite with only its light expectations, or its deep ones."""
+        chosen = tuple(e for e in self.expectations if (e.depth or self.meta.depth) is depth)
+        return self.model_copy(update={"expectations": chosen})
 
     @property
     def plugins(self) -> Path:
@@ -93,9 +100,7 @@ def read_suite(
     if known is None:
         known = vocabulary(_gx_folder(path) / "plugins")
     read = Reader(shown, text, subject, known).read()
-    return Suite(
-        address=subject.address, path=path, expectations=read.expectations, input=read.input
-    )
+    return Suite(address=subject.address, path=path, **dict(read))
 
 
 def _gx_folder(path: Path) -> Path:

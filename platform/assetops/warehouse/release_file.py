@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from assetops.errors import PublishError
-from assetops.model import Dataset, Relation, quote
+from assetops.model import Dataset, Relation, literal, quote
 from assetops.warehouse.duckdb import Connection, Warehouse, fingerprint_of, open_read_only
 
 SCHEMA = "marts"
@@ -77,9 +77,9 @@ def _write(
 ) -> None:
     sources = {name: relation.quoted for name, relation in fresh.items()}
     if carried and previous is not None:
-        connection.execute(f"attach {_literal(str(previous))} as {_PREVIOUS} (read_only)")
+        connection.execute(f"attach {literal(str(previous))} as {_PREVIOUS} (read_only)")
         sources |= {name: _table(_PREVIOUS, name) for name in carried}
-    connection.execute(f"attach {_literal(str(target))} as {_TARGET}")
+    connection.execute(f"attach {literal(str(target))} as {_TARGET}")
     connection.execute(f"create schema {_TARGET}.{quote(SCHEMA)}")
     for name, source in sources.items():
         connection.execute(f"create table {_table(_TARGET, name)} as select * from {source}")
@@ -96,7 +96,7 @@ def _read(
     connection: Connection, target: Path, names: Collection[str]
 ) -> dict[str, tuple[str, int]]:
     """Read the tables as a consumer will: from the finished file, opened anew."""
-    connection.execute(f"attach {_literal(str(target))} as {_TARGET} (read_only)")
+    connection.execute(f"attach {literal(str(target))} as {_TARGET} (read_only)")
     found: dict[str, tuple[str, int]] = {}
     for name in names:
         table = _table(_TARGET, name)
@@ -108,12 +108,12 @@ def _read(
 def _comment(connection: Connection, table: str, dataset: Dataset | None) -> None:
     if dataset is None:
         return
-    connection.execute(f"comment on table {table} is {_literal(dataset.description)}")
+    connection.execute(f"comment on table {table} is {literal(dataset.description)}")
     there = {name for name, *_ in connection.execute(f"describe {table}").fetchall()}
     for column in dataset.columns:
         if column.description and column.name in there:
             connection.execute(
-                f"comment on column {table}.{quote(column.name)} is {_literal(column.description)}"
+                f"comment on column {table}.{quote(column.name)} is {literal(column.description)}"
             )
 
 
@@ -124,7 +124,3 @@ def _count(connection: Connection, table: str) -> int:
 
 def _table(catalog: str, name: str) -> str:
     return f"{catalog}.{quote(SCHEMA)}.{quote(name)}"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,150 @@
+"""Deep checks: what takes long, asked aside from builds, of a table that is held still."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition as DeepJob,
+)
+
+from assetops.errors import ConfigError
+from assetops.ledger import Ledger
+from assetops.model import Dataset, Severity, Verdict
+from assetops.project import Project
+from assetops.quality.checks import Facts, suite_step, validated
+from assetops.quality.depth import CRON, Deep, Depth, is_cron
+from assetops.quality.parameters import parameters_of
+from assetops.quality.previous import compared
+from assetops.quality.suites import Suite
+from assetops.settings import Settings
+from assetops.warehouse.snapshot import Snapshot
+
+DEEP_JOB = "deep_checks"
+# Holds a dataset's table still for as long as it is looked at.
+Hold = Callable[[Dataset, Deep], AbstractContextManager[Snapshot]]
+
+
+def deep_checks(
+    project: Project,
+    ledger: Ledger,
+    suites: Mapping[str, Suite],
+    hold: Hold,
+    facts: Facts,
+) -> list[dg.AssetChecksDefinition]:
+    """Return the deep checks of every dataset whose suite has some.
+
+    Args:
+        project: Knows the datasets.
+        ledger: Remembers each verdict; a critical one that did not pass holds publication back.
+        suites: By dataset address, whole.
+        hold: Holds the table still that is to be looked at.
+        facts: Tells what suites may ask for; only called for a suite that asks.
+    """
+    parts = {address: suite.part(Depth.DEEP) for address, suite in suites.items()}
+    return [
+        _deep(
+            project.by_address[address],
+            part,
+            ledger,
+            hold,
+            root=project.settings.root,
+            facts=facts,
+        )
+        for address, part in parts.items()
+        if part.expectations
+    ]
+
+
+def deep_jobs(checks: Sequence[dg.AssetChecksDefinition]) -> list[DeepJob]:
+    """Return the job of all deep checks, if there are some."""
+    selection = dg.AssetSelection.checks(*checks)
+    return [dg.define_asset_job(DEEP_JOB, selection=selection)] if checks else []
+
+
+def deep_schedules(
+    suites: Mapping[str, Suite], checks: Sequence[dg.AssetChecksDefinition], settings: Settings
+) -> list[dg.ScheduleDefinition]:
+    """Return a schedule for each cron line that suites name; each asks its suites' deep checks.
+
+    Where schedules do not belong there are none: one that is there could be turned on.
+    """
+    if not settings.keeps_schedules:
+        return []
+    default = settings.deep_schedule
+    if not is_cron(default):
+        raise ConfigError(f"ASSETOPS_DEEP_SCHEDULE is {default!r}: expected a {CRON}.")
+    by_cron: dict[str, list[dg.AssetCheckKey]] = {}
+    for check in checks:
+        for key in check.check_keys:
+            meta = suites["/".join(key.asset_key.path)].meta
+            by_cron.setdefault(meta.deep.schedule or default, []).append(key)
+    (job,) = deep_jobs(checks) or (None,)
+    return [_schedule(cron, keys, job) for cron, keys in sorted(by_cron.items())]
+
+
+def standing_objections(ledger: Ledger, address: str, suite: Suite) -> list[Verdict]:
+    """Return the critical deep checks of a dataset that did not pass when they last ran."""
+    critical = {
+        expectation.name
+        for expectation in suite.part(Depth.DEEP).expectations
+        if expectation.severity is Severity.CRITICAL
+    }
+    if not critical:
+        return []
+    newest = [verdict for verdict, _, _ in ledger.latest_results(address)]
+    return [verdict for verdict in newest if verdict.check in critical and verdict.blocks]
+
+
+def _deep(
+    dataset: Dataset, suite: Suite, ledger: Ledger, hold: Hold, *, root: Path, facts: Facts
+) -> dg.AssetChecksDefinition:
+    def look(context: dg.AssetCheckExecutionContext, chosen: set[str]) -> list[Verdict]:
+        if context.job_def.asset_layer.selected_asset_keys:
+            context.log.info("Left out: deep checks do not run while tables are built.")
+            return []
+        known = facts() if _asks(suite) else {}
+        with hold(dataset, suite.meta.deep) as still:
+            before = ledger.last_accepted(dataset.address, other_than=still.state)
+            part, previous = compared(suite, before)
+            found = validated(
+                still.open,
+                dataset,
+                still.relation,
+                part.only(chosen),
+                parameters=parameters_of(known) | previous,
+                root=root,
+            )
+        verdicts = [v.model_copy(update={"sampled_of": still.sampled_of}) for v in found]
+        run_id = context.run.run_id
+        ledger.record_results(dataset.address, verdicts, state=still.state, run_id=run_id)
+        return verdicts
+
+    return suite_step(suite, dg.AssetKey(dataset.key), look, pool=None, depth=Depth.DEEP)
+
+
+def _asks(suite: Suite) -> bool:
+    """Say whether a suite needs facts, which in development are read from the warehouse."""
+    said = json.dumps([e.kwargs for e in suite.expectations], default=str)
+    return suite.input is not None or "$PARAMETER" in said
+
+
+def _schedule(
+    cron: str, keys: Sequence[dg.AssetCheckKey], job: DeepJob | None
+) -> dg.ScheduleDefinition:
+    def request(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(asset_selection=[], asset_check_keys=list(keys))
+
+    words = {"*": "any", "/": "per", ",": "and", "-": "to", " ": "_"}
+    name = re.sub(r"\W", "_", "".join(words.get(letter, letter) for letter in cron))
+    return dg.ScheduleDefinition(
+        name=f"{DEEP_JOB}_at_{name}",
+        job=job,
+        cron_schedule=cron,
+        execution_fn=request,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Asks the deep checks that are due, of tables that are held still.",
+    )
