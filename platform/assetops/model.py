@@ -142,6 +142,7 @@ class DbtTest(Word):
     """A dbt test on a dataset, as the manifest names it."""
 
     name: str
+    kind: str = Field(default="", description="Of a generic test: not_null, unique, …")
     severity: "Severity"
     column: str | None = None
     description: str = ""

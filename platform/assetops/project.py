@@ -231,6 +231,7 @@ def _tests_by_node(manifest: Node) -> dict[str, tuple[DbtTest, ...]]:
             found.setdefault(target, []).append(
                 DbtTest(
                     name=node["name"],
+                    kind=(node.get("test_metadata") or {}).get("name", ""),
                     severity=Severity.CRITICAL
                     if node["config"]["severity"].lower() == "error"
                     else Severity.WARNING,

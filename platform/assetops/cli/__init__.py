@@ -20,6 +20,7 @@ COMMANDS = {
     "build": "assetops.cli.build",
     "check": "assetops.cli.check",
     "doctor": "assetops.cli.doctor",
+    "profile": "assetops.cli.profile",
     "releases": "assetops.cli.releases",
     "rollback": "assetops.cli.rollback",
     "show": "assetops.cli.show",
