@@ -14,7 +14,7 @@ from assetops.quality.profile.bounds import (
 )
 from assetops.quality.profile.scan import BOOLEAN, NUMBER, TIME, Field
 from assetops.quality.profile.subject import ENOUGH_ROWS, Subject, is_amount, number, propose
-from assetops.quality.suites import Expectation
+from assetops.quality.reading import Expectation
 
 NOT_NULL = "expect_column_values_to_not_be_null"
 SHARE_GIVEN = "expect_column_proportion_of_non_null_values_to_be_between"

@@ -15,7 +15,7 @@ from assetops.quality.profile.columns import column_rules
 from assetops.quality.profile.scan import Closer, Field, Scan, literal
 from assetops.quality.profile.subject import Subject
 from assetops.quality.profile.texts import has_few_values, patterns_of, text_rules
-from assetops.quality.suites import BOOKKEEPING, Expectation
+from assetops.quality.reading import BOOKKEEPING, Expectation
 from assetops.warehouse import Connection
 
 _SAMPLE = "assetops_profile_sample"
@@ -98,6 +98,8 @@ def draft_suite(
     if not scan.whole.rows:
         raise AssetOpsError(f"{dataset.address} has no rows: there is nothing to draft from.")
     if day and not partitioned:
+        # The table is one day's file.
+        scan.whole.day = day
         scan.days = [scan.whole]
     subject = Subject(dataset, scan, as_of, sampled=bool(sample and scan.whole.rows >= sample))
     subject.left += [f"{name}: dbt_project/{dataset.file} does not have it" for name in unknown]

@@ -8,7 +8,7 @@ from assetops.model import Severity
 from assetops.quality.profile.bounds import FEW_DAYS, around, shares_around, two_digits
 from assetops.quality.profile.scan import BOOLEAN, NUMBER, OTHER, TEXT, TIME, Field
 from assetops.quality.profile.subject import Subject, is_amount, number, propose
-from assetops.quality.suites import Expectation
+from assetops.quality.reading import Expectation
 
 COLUMNS = "expect_table_columns_to_match_ordered_list"
 TYPE = "expect_column_values_to_be_of_type"
@@ -217,7 +217,7 @@ def _amounts(subject: Subject, fields: Sequence[Field]) -> list[Field]:
 
 def _overlap(subject: Subject, low: Field, high: Field) -> bool:
     """Whether the two could be in the wrong order at all: their ranges meet."""
-    if low.type != high.type:
+    if low.family is TIME and low.type != high.type:
         return False
     a, b = subject.of(low), subject.of(high)
     if a.least is None or b.least is None:
