@@ -1,4 +1,4 @@
-"""`assetops profile` as its user meets it: with a suite, without one, before anything was loaded."""
+"""`assetops profile` as its user meets it: with a suite, without one, before a first load."""
 
 import json
 import os

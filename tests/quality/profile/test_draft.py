@@ -35,6 +35,7 @@ def test_the_draft_of_a_model_knows_its_keys_shapes_values_and_relations(drafted
     assert found["net_in_range"].kwargs["max_value"] == 200
     assert found["paid_at_not_less_than_made_at"].kwargs["column_A"] == "paid_at"
     assert found["gross_not_less_than_net"].severity is Severity.WARNING
+    assert found["invoice_id_not_null"].severity is Severity.CRITICAL
     assert found["made_at_not_in_the_future"].kwargs["max_value"] == {"$PARAMETER": "as_of"}
     assert found["invoice_id_not_null"].description == "0 of 2,000 rows null."
     assert found["note_share_given"].kwargs["min_value"] < 0.75

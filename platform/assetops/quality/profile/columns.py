@@ -13,7 +13,14 @@ from assetops.quality.profile.bounds import (
     two_digits,
 )
 from assetops.quality.profile.scan import BOOLEAN, NUMBER, TIME, Field
-from assetops.quality.profile.subject import ENOUGH_ROWS, Subject, is_amount, number, propose
+from assetops.quality.profile.subject import (
+    ENOUGH_ROWS,
+    Subject,
+    counted,
+    is_amount,
+    number,
+    propose,
+)
 from assetops.quality.reading import Expectation
 
 NOT_NULL = "expect_column_values_to_not_be_null"
@@ -119,7 +126,16 @@ def _sign(subject: Subject, column: Field) -> Expectation:
     seen, name = subject.of(column), column.name
     rows = f"{number(seen.values)} values"
     severity = subject.severity(Severity.CRITICAL, rows=seen.values)
-    # A price of 3.10 does not promise that nothing is ever free; a hundred rows from 1 do.
+    if column.whole and seen.least >= 1 and seen.values >= ENOUGH_ROWS:
+        return propose(
+            BETWEEN,
+            severity,
+            f"At least {number(seen.least)} in all of {rows}.",
+            name=f"{name}_at_least_1",
+            column=name,
+            min_value=1,
+        )
+    # A price of 3.10 does not promise that nothing is ever free; a thousand prices do.
     if seen.least > 0 and seen.values >= 1000:
         return propose(
             BETWEEN,
@@ -148,7 +164,9 @@ def _mean(subject: Subject, column: Field) -> Iterator[Expectation]:
         return
     if subject.scan.days:
         low, high = around(days)
-        reason = f"Means of {len(days)} files: {number(min(days))} to {number(max(days))}."
+        reason = (
+            f"Means of {counted(len(days), 'file')}: {number(min(days))} to {number(max(days))}."
+        )
     elif seen.values >= 20:
         low, high = two_digits(days[0] / 2, up=False), two_digits(days[0] * 2, up=True)
         reason = f"The mean is {number(days[0])}: half and double leave room to drift."
@@ -215,7 +233,8 @@ def _landing_times(subject: Subject, column: Field) -> Iterator[Expectation]:
         yield propose(
             BETWEEN,
             Severity.WARNING,
-            f"At most {max(lags)} days before the day of its file, in {len(days)} files.",
+            f"At most {counted(max(lags), 'day')} before the day of its file, in "
+            f"{counted(len(days), 'file')}.",
             name=f"{name}_not_long_past",
             column=name,
             min_value={"$PARAMETER": f"as_of - timedelta(days={back})"},

@@ -101,6 +101,11 @@ def number(value: Any) -> str:
     return f"{int(value):,}"
 
 
+def counted(count: int, thing: str) -> str:
+    """Say how many there are: 1 file, 60 files."""
+    return f"{number(count)} {thing}" + ("" if count == 1 else "s")
+
+
 def is_amount(column: Field) -> bool:
     """Whether a column has fractions, as money and measurements have."""
     return column.family is NUMBER and not column.whole

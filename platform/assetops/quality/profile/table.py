@@ -7,7 +7,7 @@ from itertools import combinations
 from assetops.model import Severity
 from assetops.quality.profile.bounds import FEW_DAYS, around, shares_around, two_digits
 from assetops.quality.profile.scan import BOOLEAN, NUMBER, OTHER, TEXT, TIME, Field
-from assetops.quality.profile.subject import Subject, is_amount, number, propose
+from assetops.quality.profile.subject import Subject, counted, is_amount, number, propose
 from assetops.quality.reading import Expectation
 
 COLUMNS = "expect_table_columns_to_match_ordered_list"
@@ -64,7 +64,7 @@ def row_count(subject: Subject, days: Sequence[tuple[int, int]]) -> Iterator[Exp
     elif len(counts) < FEW_DAYS:
         low, high = around(counts)
         said = f"{number(min(counts))} to {number(max(counts))}" if counts[1:] else number(middle)
-        reason = f"{said} rows in {len(counts)} {'files' if counts[1:] else 'file'}: a third or "
+        reason = f"{said} rows in {counted(len(counts), 'file')}: a third or "
         reason += "three times that, as long as no more is known."
     else:
         low, high = around(counts)
