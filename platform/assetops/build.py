@@ -15,6 +15,7 @@ from assetops.errors import AssetOpsError
 from assetops.ingest.assets import Ingestion, Preflight, ingested_assets, pending
 from assetops.ingest.landing import landed_files
 from assetops.ingest.load import Loader
+from assetops.ingest.quiet import expect_no_news_from
 from assetops.ledger import Ledger
 from assetops.model import Batch, Dataset, Kind, Relation, Severity, Verdict
 from assetops.project import Project, load_project
@@ -148,6 +149,7 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
     partitions = landing_days(platform)
     deep = _deep_checks(platform)
     everything = dg.AssetSelection.all() - dg.AssetSelection.checks(*deep)
+    expect_no_news_from(dataset.address for dataset in platform.project.ingested())
     return dg.Definitions(
         assets=[
             *_ingestion(platform, partitions),

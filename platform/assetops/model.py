@@ -212,6 +212,7 @@ class Verdict(Word):
     severity: Severity
     status: Status
     description: str = ""
+    partition: str | None = Field(default=None, description="The day that was looked at.")
     expected: str = ""
     observed: Any = None
     failing_rows: int | None = None

@@ -36,7 +36,12 @@ class Gated:
         self.state = warehouse.fingerprint(Relation(schema_name="marts", name="orders"))
 
     def run(
-        self, suite: Suite, *, only: str | None = None, facts: Mapping[str, Any] | None = None
+        self,
+        suite: Suite,
+        *,
+        only: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         @dg.asset(key=MARTS_ORDERS)
         def orders() -> None:
@@ -65,7 +70,7 @@ class Gated:
         )
         with dg.DagsterInstance.ephemeral() as instance:
             return definitions.resolve_job_def("build").execute_in_process(
-                instance=instance, raise_on_error=False
+                instance=instance, raise_on_error=False, tags=tags
             )
 
     def remembered(self) -> dict[str, str]:
@@ -163,6 +168,31 @@ def test_one_check_runs_alone(gated: Gated, suite: SuiteOf, expecting: Expecting
     assert result.success
     assert evaluations(result) == {"status_not_null": True}
     assert gated.remembered() == {"status_not_null": "passed"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "days"),
+    [
+        ({"dagster/partition": "2026-01-03"}, "2026-01-03"),
+        (
+            {
+                "dagster/asset_partition_range_start": "2026-01-02",
+                "dagster/asset_partition_range_end": "2026-01-03",
+            },
+            "2026-01-02..2026-01-03",
+        ),
+        ({}, None),
+    ],
+)
+def test_a_check_says_which_partition_it_looked_at(
+    gated: Gated, suite: SuiteOf, expecting: Expecting, tags: dict[str, str], days: str | None
+) -> None:
+    result = gated.run(suite(expecting(NOT_NULL, column="status")), tags=tags)
+    (evaluation,) = result.get_asset_check_evaluations()
+    shown = evaluation.metadata.get("partition")
+    assert (shown.value if shown else None) == days
+    ((_, _, remembered),) = gated.ledger.latest_results("marts/orders")
+    assert remembered == days
 
 
 def test_a_table_that_is_gone_is_no_stack_trace(

@@ -261,9 +261,9 @@ def _summaries(outcomes: Sequence[Outcome]) -> list[Verdict]:
         note = f"{len(found) - len(bad)} of {len(found)} batches passed"
         if bad:
             note += f"; first not to: {batch}"
-        summaries.append(
-            verdict.model_copy(update={"description": f"{note}. {verdict.description}".strip()})
-        )
+        said = f"{note}. {verdict.description}".strip()
+        day = str(batch.partition) if batch.partition else None
+        summaries.append(verdict.model_copy(update={"description": said, "partition": day}))
     return summaries
 
 

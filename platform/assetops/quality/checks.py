@@ -13,7 +13,7 @@ from assetops.model import EXIT_CODE, Batch, Dataset, Relation, Severity, Status
 from assetops.project import Project
 from assetops.quality.depth import Depth
 from assetops.quality.inputs import files_state
-from assetops.quality.parameters import days_of, parameters_of
+from assetops.quality.parameters import days_of, days_said, parameters_of
 from assetops.quality.previous import compared
 from assetops.quality.report import metadata_of
 from assetops.quality.running import Table, run_suite
@@ -161,14 +161,9 @@ def _gate(
             verdicts, state = judge(
                 dataset, suite, warehouse, ledger, facts=known, root=root, chosen=chosen
             )
-        ledger.record_results(
-            dataset.address,
-            verdicts,
-            state=state,
-            run_id=run_id,
-            partition=str(known["partition"]) if known.get("partition") else None,
-        )
-        return verdicts
+        days = days_said(context.run.tags)
+        ledger.record_results(dataset.address, verdicts, state=state, run_id=run_id, partition=days)
+        return [verdict.model_copy(update={"partition": days}) for verdict in verdicts]
 
     return suite_step(suite, dg.AssetKey(dataset.key), look, resources={"warehouse"})
 

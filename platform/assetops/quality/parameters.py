@@ -33,15 +33,26 @@ def parameters_of(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def days_of(tags: Mapping[str, str]) -> dict[str, date]:
     """Return the first and the last day that a Dagster run is about, by its tags."""
-    one = tags.get("dagster/partition")
-    first = tags.get("dagster/asset_partition_range_start", one)
-    last = tags.get("dagster/asset_partition_range_end", one)
     try:
         return {
             name: date.fromisoformat(day)
-            for name, day in (("partition", first), ("last_partition", last))
+            for name, day in zip(("partition", "last_partition"), _ends(tags), strict=True)
             if day
         }
     except ValueError:
         # Partitions that are no days have no time.
         return {}
+
+
+def days_said(tags: Mapping[str, str]) -> str | None:
+    """Return the partitions that a Dagster run is about, as a person says them."""
+    first, last = _ends(tags)
+    return first if first == last else f"{first}..{last}"
+
+
+def _ends(tags: Mapping[str, str]) -> tuple[str | None, str | None]:
+    one = tags.get("dagster/partition")
+    return (
+        tags.get("dagster/asset_partition_range_start", one),
+        tags.get("dagster/asset_partition_range_end", one),
+    )

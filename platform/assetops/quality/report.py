@@ -14,6 +14,8 @@ def metadata_of(verdict: Verdict) -> dict[str, dg.MetadataValue[Any]]:
         "severity": dg.MetadataValue.text(verdict.severity.value),
         "expected": dg.MetadataValue.text(verdict.expected),
     }
+    if verdict.partition is not None:
+        found["partition"] = dg.MetadataValue.text(verdict.partition)
     if verdict.observed is not None:
         found["observed"] = _observed(verdict.observed)
     if verdict.rows is not None:

@@ -11,7 +11,7 @@ from assetops.errors import SuiteError
 from assetops.model import Relation, Verdict
 from assetops.quality.checks import suite_step
 from assetops.quality.inputs import Input, input_mistakes
-from assetops.quality.parameters import PARAMETERS, days_of, parameters_of
+from assetops.quality.parameters import PARAMETERS, days_of, days_said, parameters_of
 from assetops.quality.reading import Subject
 from assetops.quality.running import Table, run_suite
 from assetops.quality.suites import read_suite
@@ -70,7 +70,9 @@ def suite_checks(
             **parameters_of(_facts(context)),
             **{name: value() if callable(value) else value for name, value in own.items()},
         }
-        return run_suite(read.only(chosen), looked_at, opened, known)
+        verdicts = run_suite(read.only(chosen), looked_at, opened, known)
+        days = days_said(context.run.tags)
+        return [verdict.model_copy(update={"partition": days}) for verdict in verdicts]
 
     return suite_step(read, asset_key, look, pool=pool)
 
