@@ -125,6 +125,33 @@ def test_what_repeats_is_counted_as_rows_that_repeat(
     }
 
 
+def test_values_are_asked_for_as_they_are(
+    database: duckdb.DuckDBPyConnection, expecting: Expecting, judged: Judged
+) -> None:
+    values = ["it's", "100%", "a:b", "back\\slash", "$1 ?", "día"]
+    database.execute("create or replace table marts.orders (order_id varchar, day timestamp)")
+    database.executemany("insert into marts.orders values (?, '2026-01-01')", [[v] for v in values])
+    verdicts = judged(
+        expecting(IN_SET, "among", column="order_id", value_set=values),
+        expecting(
+            "expect_column_values_to_not_be_in_set", "none", column="order_id", value_set=values
+        ),
+        expecting(REGEX, "slash", column="order_id", regex=r"^back\\slash$|^\w+$"),
+        expecting(
+            "expect_column_values_to_match_like_pattern",
+            "like",
+            column="order_id",
+            like_pattern="%:%",
+        ),
+        expecting(BETWEEN, "day", column="day", max_value=datetime(2026, 1, 1)),
+        expecting(BETWEEN, "text", column="day", min_value="2026-01-02"),
+    )
+    failing = {check: verdict.failing_rows for check, verdict in verdicts.items()}
+    assert failing == {"among": 0, "none": 6, "slash": 5, "like": 5, "day": 0, "text": 6}
+    found = database.execute(f"select count(*) from ({verdicts['slash'].query})").fetchone()
+    assert found == (5,)
+
+
 def test_one_broken_rule_does_not_cost_the_others_a_statement_each(
     database: duckdb.DuckDBPyConnection, expecting: Expecting, suite: Expecting, orders: Relation
 ) -> None:

@@ -60,6 +60,8 @@ class DuckDBDialect(duckdb_engine.Dialect):
 
     driver = "assetops"
     supports_statement_cache = False
+    # In DuckDB, as in the standard, a backslash in a text is a backslash.
+    _backslash_escapes = False
     preparer = _Preparer
 
     def _get_default_schema_name(self, connection: Any) -> str:

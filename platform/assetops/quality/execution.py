@@ -119,7 +119,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         try:
             table = from_clause(self.get_domain_records(aggregates[0].domain))
             named = [a.expression.label(f"value_{n}") for n, a in enumerate(aggregates)]
-            row: Any = self.execute_query(sa.select(*named).select_from(table)).fetchone()
+            row = self._row(sa.select(*named).select_from(table), literally=len(aggregates) > 1)
             return {
                 aggregate.metric.id: aggregate.value(self._counted(aggregate, value))
                 for aggregate, value in zip(aggregates, row, strict=True)
@@ -130,6 +130,20 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
                 return {}
         half = len(aggregates) // 2
         return self._aggregated(aggregates[:half]) | self._aggregated(aggregates[half:])
+
+    def _row(self, statement: sa.Select[Any], *, literally: bool) -> Any:
+        """Return the one row of a statement.
+
+        With values for parameters DuckDB plans worse: on five million rows it took three times the
+        memory. What cannot be written as a literal fails, and is asked again with a parameter.
+        """
+        if not literally:
+            return self.execute_query(statement).fetchone()
+        written = statement.compile(
+            dialect=self.engine.dialect, compile_kwargs={"literal_binds": True}
+        )
+        with self.get_connection() as connection:
+            return connection.exec_driver_sql(str(written)).fetchone()
 
     def _counted(self, aggregate: Aggregate, value: Any) -> Any:
         if aggregate.count is None or not value:
