@@ -175,6 +175,17 @@ def landing_days(platform: Platform) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=str(first), end_offset=1)
 
 
+def batch_loader(platform: Platform) -> Loader:
+    """Return what brings batches, and rows that are released, through their gate into raw."""
+    return Loader(
+        platform.warehouse,
+        platform.ledger,
+        platform.settings.home / "quarantine",
+        batch_gate(platform.warehouse, platform.ledger, platform.suites),
+        platform.settings.quarantine_days,
+    )
+
+
 def _ingestion(
     platform: Platform, partitions: dg.DailyPartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
@@ -184,14 +195,9 @@ def _ingestion(
         suite = suites.get(dataset.address)
         return check_specs(suite, dg.AssetKey(dataset.key)) if suite else ()
 
-    loader = Loader(
-        platform.warehouse,
-        platform.ledger,
-        platform.settings.home / "quarantine",
-        batch_gate(platform.warehouse, platform.ledger, suites),
-        platform.settings.quarantine_days,
+    work = Ingestion(
+        project, platform.warehouse, batch_loader(platform), Preflight(specs, as_check_result)
     )
-    work = Ingestion(project, platform.warehouse, loader, Preflight(specs, as_check_result))
     return ingested_assets(work, partitions)
 
 

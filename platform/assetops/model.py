@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 # What we write into Dagster's events and read back from them.
 EXIT_CODE = "assetops/exit_code"
 HELD_ROWS = "assetops/held_rows"
+# What stands for a private value wherever a person looks.
+MASK = "•••"
 # A run with this tag brings in only what is new; any other rebuilds its partitions.
 ONLY_PENDING = "assetops/only_pending"
 # The check that a landing file keeps its contract.
@@ -64,9 +66,7 @@ class Ingest(Word):
     partition: Literal["daily"] | None = None
     key: tuple[str, ...] = ()
     on_bad_rows: Literal["block", "quarantine"] = "block"
-    held_at_most: float = Field(
-        default=0.5, gt=0, lt=1, description="The share of a batch's rows that may be held back."
-    )
+    held_at_most: float = Field(default=0.5, gt=0, lt=1, description="The most that is held back.")
 
 
 class ReadyBy(Word):
@@ -222,9 +222,7 @@ class Verdict(Word):
     )
     sample: tuple[dict[str, Any], ...] = ()
     query: str | None = Field(default=None, description="SQL that finds the failing rows.")
-    by_row: bool = Field(
-        default=False, description="Whether each row that the query finds is bad by itself."
-    )
+    by_row: bool = Field(default=False, description="Whether each row that it finds is bad.")
     error: str | None = None
     expectation: str | None = Field(default=None, description="Its type, where it is GX's.")
     arguments: dict[str, Any] = Field(default={}, description="What the expectation was given.")

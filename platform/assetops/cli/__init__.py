@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "assetops.cli.check",
     "doctor": "assetops.cli.doctor",
     "profile": "assetops.cli.profile",
+    "quarantine": "assetops.cli.quarantine",
     "releases": "assetops.cli.releases",
     "rollback": "assetops.cli.rollback",
     "show": "assetops.cli.show",

@@ -57,8 +57,8 @@ def take_out(connection: Connection, candidate: Relation, bad: BadRows) -> None:
 
 def drop_tables(connection: Connection, candidate: Relation) -> None:
     """Forget the candidate and what was found in it."""
-    connection.execute(f"drop table if exists {candidate.quoted}")
-    connection.execute(f"drop table if exists candidate.{quote(candidate.name + '__bad')}")
+    for name in ("", "__bad", "__returning"):
+        connection.execute(f"drop table if exists candidate.{quote(candidate.name + name)}")
 
 
 def count_rows(connection: Connection, table: str) -> int:

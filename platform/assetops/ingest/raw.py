@@ -41,7 +41,7 @@ def replace_partition(
     names = ", ".join(quote(column.name) for column in dataset.columns)
     load_id = journal.next_load_id(connection)
     standing = journal.standing_loads(connection, dataset.address)
-    _prepare_raw(connection, dataset)
+    prepare_raw(connection, dataset)
     if batch.partition in standing:
         connection.execute(
             f"delete from {raw.quoted} where _partition is not distinct from ?",
@@ -63,7 +63,7 @@ def replace_partition(
     return rows, load_id
 
 
-def _prepare_raw(connection: Connection, dataset: Dataset) -> None:
+def prepare_raw(connection: Connection, dataset: Dataset) -> None:
     """Create the raw table, or add the columns that its contract has gained."""
     raw = dataset.relation
     wanted = [(column.name, column.data_type or "") for column in dataset.columns]

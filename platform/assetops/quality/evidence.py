@@ -10,13 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from great_expectations.expectations.metrics.query_metric_provider import QueryMetricProvider
 
-from assetops.model import quote
+from assetops.model import MASK, quote
 from assetops.quality.execution import DuckDBExecutionEngine
 from assetops.quality.fusion import from_clause
 
 SAMPLE_ROWS = 20
 _SEEN = 5
-_MASK = "•••"
 _LONGEST = 200
 # Metrics whose condition is about groups of rows, and so has no place in a WHERE.
 _UNIQUE = ("column_values.unique", "compound_columns.unique")
@@ -92,7 +91,7 @@ class Evidence:
         )
 
     def _shown(self, name: str, value: Any) -> Any:
-        return _MASK if name in self.pii and value is not None else plain(value)
+        return MASK if name in self.pii and value is not None else plain(value)
 
     def hides(self, columns: Sequence[str]) -> bool:
         """Say whether what was looked at is private."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from assetops.errors import AssetOpsError
-from assetops.model import Dataset, Relation, quote
+from assetops.model import MASK, Dataset, Relation, quote
 from assetops.warehouse.duckdb import Connection, columns_of
 
 SCHEMA = "quarantine"
@@ -50,6 +50,16 @@ class Origin:
     fingerprint: str
     partition: date | None
     run_id: str
+
+
+@dataclass(frozen=True)
+class HeldRow:
+    """A row that may be released or discarded: which it is, and the batch that it came in."""
+
+    id: int
+    partition: date | None
+    fingerprint: str
+    blocked: bool
 
 
 def table_of(dataset: Dataset) -> Relation:
@@ -172,6 +182,32 @@ def decide(
     )
 
 
+def held_rows(
+    connection: Connection,
+    dataset: Dataset,
+    ids: Collection[int],
+    state: State = State.HELD,
+) -> list[HeldRow]:
+    """Return the rows that are held (or in another state); all of them if no id is given.
+
+    Raises `AssetOpsError` if one of the ids is no such row.
+    """
+    found = []
+    if exists(connection, dataset):
+        found = connection.execute(
+            f"select _id, _partition, _fingerprint, _blocked from {table_of(dataset).quoted} "
+            "where _state = ? and (? or list_contains(?, _id)) order by _id",
+            [state, not ids, list(ids)],
+        ).fetchall()
+    missing = sorted(set(ids) - {row for row, *_ in found})
+    if missing:
+        raise AssetOpsError(
+            f"{dataset.address} has no {state.value} row {', '.join(map(str, missing))}. "
+            f"Look with: assetops quarantine show {dataset.address} --state {state.value}"
+        )
+    return [HeldRow(*row) for row in found]
+
+
 def forget(connection: Connection, dataset: Dataset, *, days: int) -> int:
     """Delete the rows about which nothing has happened for `days` days; return how many."""
     if not exists(connection, dataset):
@@ -208,7 +244,7 @@ def reasons(connection: Connection, dataset: Dataset) -> dict[str, int]:
 def rows(
     connection: Connection, dataset: Dataset, states: Sequence[State], *, limit: int
 ) -> list[dict[str, Any]]:
-    """Return the newest rows in one of the states, with all that is known of them."""
+    """Return the newest rows in one of the states, private values masked."""
     if not exists(connection, dataset):
         return []
     result = connection.execute(
@@ -217,7 +253,14 @@ def rows(
         [list(states), limit],
     )
     names = [column[0] for column in result.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    private = {column.name for column in dataset.columns if column.pii}
+    return [
+        {
+            name: MASK if name in private and value is not None else value
+            for name, value in zip(names, row, strict=True)
+        }
+        for row in result.fetchall()
+    ]
 
 
 def _prepare(connection: Connection, dataset: Dataset, source: str) -> None:
