@@ -20,6 +20,7 @@ from assetops.quality.depth import (
     suite_meta,
     suite_mistakes,
 )
+from assetops.quality.fitness import misfit
 from assetops.quality.inputs import Input, input_mistakes
 from assetops.quality.parameters import PARAMETERS
 from assetops.quality.vocabulary import Arguments, has_figure
@@ -212,6 +213,10 @@ class Reader:
         if not self.queried:
             for column in (*columns_of(kwargs), *columns_in(kwargs.get("row_condition"))):
                 yield from self._column_mistakes(column)
+            for column in columns_of(kwargs):
+                kind_of_column = self.subject.columns.get(column)
+                if needed := misfit(kind, kind_of_column):
+                    yield f"{kind} needs {needed}: {column} is {kind_of_column}.", column
         for key, value in kwargs.items():
             if isinstance(value, dict) and "$PARAMETER" in value:
                 expression = str(value["$PARAMETER"])
