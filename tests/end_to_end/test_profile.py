@@ -43,6 +43,12 @@ def test_a_written_suite_stays_as_it_is_and_the_difference_is_shown(shop) -> Non
     assert "marts/customers" in load_suites(shop.platform.project)
 
 
+def test_a_draft_that_cannot_be_written_is_an_error_that_names_the_file(shop) -> None:
+    (shop.root / "gx/drafts").write_text("in the way")
+    with pytest.raises(AssetOpsError, match=r"gx/drafts/marts/customers\.json cannot be written"):
+        profile(shop, "marts/customers", "--write")
+
+
 def test_what_was_never_loaded_is_drafted_from_its_newest_file(shop) -> None:
     with shop.platform.warehouse.connect() as connection:
         connection.execute("drop table raw.order_items")

@@ -147,3 +147,17 @@ def test_of_no_rows_no_draft_is_made(drafted: Drafted, invoices: duckdb.DuckDBPy
     invoices.execute("delete from marts.invoices")
     with pytest.raises(AssetOpsError, match="marts/invoices has no rows"):
         drafted()
+
+
+def test_odd_names_and_times_beyond_the_calendar_make_a_suite_that_loads(
+    drafted: Drafted, described: Any, invoices: duckdb.DuckDBPyConnection
+) -> None:
+    invoices.execute(
+        'create or replace table marts.invoices as select range as "we ird\'""", '
+        "range / 2 as \"Größe\", timestamp '20260-01-01' as far, 1e300 * range as big, "
+        "timestamptz '2026-01-01 10:00:00+02' as zoned, {'a': 1} as struct from range(200)"
+    )
+    draft = drafted(described(names=()))
+    assert all(name.replace("_", "a").isascii() and " " not in name for name in by_name(draft))
+    assert "far_not_null" in by_name(draft) and "far_not_long_past" not in by_name(draft)
+    assert len(draft.text()) < 20_000

@@ -74,4 +74,4 @@ def _rounded(value: float, *, up: bool) -> float:
 def _tidy(value: float) -> float | int:
     """Return a whole number as an int, and no 0.30000000000000004."""
     value = float(f"{value:.6g}")
-    return int(value) if value.is_integer() else value
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value

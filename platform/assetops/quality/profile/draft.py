@@ -117,18 +117,27 @@ def draft_suite(
 
 
 def write_draft(draft: Draft, project: Project) -> Path:
-    """Write the draft where its suite belongs, or below gx/drafts if there is one; say where."""
+    """Write the draft where its suite belongs, or below gx/drafts if there is one; say where.
+
+    Raises `AssetOpsError` if the file cannot be written.
+    """
     place = Path(f"{draft.dataset.address}.json")
     path = project.suites_dir / place
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(draft.text())
-    except FileExistsError:
-        # Nothing loads suites from there, neither we nor GX.
-        path = project.suites_dir.parent / "drafts" / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(draft.text(), encoding="utf-8")
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(draft.text())
+        except FileExistsError:
+            # Nothing loads suites from there, neither we nor GX.
+            path = project.suites_dir.parent / "drafts" / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(draft.text(), encoding="utf-8")
+    except OSError as error:
+        raise AssetOpsError(
+            f"{path} cannot be written ({error.strerror}). Make it writable and try again, or take "
+            f"the suite from: assetops profile {draft.dataset.address} --json"
+        ) from None
     return path
 
 

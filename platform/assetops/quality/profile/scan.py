@@ -111,7 +111,7 @@ class Scan:
         for day, rows, *answers in self._ask(asked):
             at = iter(answers)
             columns = {
-                f.name: _measures({name: next(at) for name, _ in column})
+                f.name: _measures(f, {name: next(at) for name, _ in column})
                 for f, column in zip(self.fields, wanted, strict=True)
             }
             self._keep(Group(day, rows, columns))
@@ -206,8 +206,12 @@ def _aggregates(column: Field, day: str | None) -> Iterator[tuple[str, str]]:
             yield "of_the_day", f"count_if(cast({time} as date) = {day})"
 
 
-def _measures(found: Mapping[str, Any]) -> Measures:
+def _measures(column: Field, found: Mapping[str, Any]) -> Measures:
     given = {name: value for name, value in found.items() if value is not None}
+    if column.family is TIME:
+        # Years that Python cannot hold come as texts, and make no bound.
+        if not all(isinstance(given.get(end), datetime) for end in ("least", "greatest")):
+            given = {k: v for k, v in given.items() if k not in ("least", "greatest")}
     if "quantiles" in given:
         given["quantiles"] = tuple(given["quantiles"])
     return Measures(**given)

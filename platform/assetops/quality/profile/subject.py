@@ -1,5 +1,6 @@
 """What the rules of a draft are told: the dataset, its scan, and who says what already."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -86,7 +87,7 @@ def propose(
 ) -> Expectation:
     """Return an expectation with its reason and a name that it keeps."""
     return Expectation(
-        name=name or check_name(kind, kwargs),
+        name=re.sub(r"[^A-Za-z0-9]+", "_", name or check_name(kind, kwargs)).strip("_"),
         type=kind,
         kwargs=kwargs,
         severity=severity,

@@ -1,5 +1,6 @@
 """Rules for texts: few values, or a shape."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -40,10 +41,13 @@ def patterns_of(subject: Subject, column: Field) -> list[Pattern]:
     seen = subject.of(column)
     if column.family is not TEXT or not seen.values or has_few_values(subject, column):
         return []
-    prefixed = None
-    if seen.least is not None and seen.greatest is not None:
-        prefixed = of_prefix(seen.least, seen.greatest)
-    return [prefixed, *PATTERNS] if prefixed else list(PATTERNS)
+    if seen.least is None or seen.greatest is None:
+        return list(PATTERNS)
+    # What fits neither the first nor the last of all texts in order is not worth a look at each.
+    ends = (seen.least, seen.greatest)
+    known = [p for p in PATTERNS if any(re.fullmatch(p.regex, end) for end in ends)]
+    prefixed = of_prefix(*ends)
+    return [prefixed, *known] if prefixed else known
 
 
 def text_rules(subject: Subject, column: Field) -> Iterator[Expectation]:
