@@ -10,7 +10,7 @@ Every measurement is a cold process of its own, so that its memory is its own; t
 alternate. Memory is the highest that the validation itself reached above the imports; it is told
 for a DuckDB that may use 100 MB, since a DuckDB with more takes more.
 
-    python benchmarks/quality.py [--small] [--json] [--only CASE]
+    python benchmarks/quality.py [--small] [--json] [--only CASE] [--rounds N]
 """
 
 import argparse
@@ -166,8 +166,9 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="few rows, one round, in a minute")
     parser.add_argument("--json", action="store_true", help="one object, for a program")
     parser.add_argument("--only", help="the cases whose name has this in it")
+    parser.add_argument("--rounds", type=int, default=5)
     choice = parser.parse_args()
-    cases, rounds = (SMALL, 1) if choice.small else (CASES, 5)
+    cases, rounds = (SMALL, 1) if choice.small else (CASES, choice.rounds)
     load = os.getloadavg()[0]
     claims = []
     with tempfile.TemporaryDirectory(prefix="assetops-benchmark-") as folder:

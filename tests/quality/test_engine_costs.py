@@ -1,5 +1,6 @@
 """What a validation costs and leaves behind: few statements, short samples, a free file."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -167,6 +168,26 @@ def test_one_broken_rule_does_not_cost_the_others_a_statement_each(
     errored = [verdict.check for verdict in verdicts if verdict.status is Status.ERRORED]
     assert errored == ["broken"]
     assert len(statements) < 10, statements
+
+
+def test_what_one_expectation_needs_is_imported_when_it_is_used() -> None:
+    code = (
+        "import sys, assetops.quality.engine; from great_expectations.expectations.core import "
+        "expect_column_kl_divergence_to_be_less_than as kl;"
+        "assert not {'altair', 'scipy.stats'} & set(sys.modules);"
+        "assert kl.stats.entropy([0.5, 0.5], [0.5, 0.5]) == 0 and 'scipy.stats' in sys.modules;"
+        "from scipy import stats; assert stats.entropy is kl.stats.entropy;"
+        "assert kl.alt.Chart.__module__.startswith('altair')"
+    )
+    path = str(Path(__file__).parents[2] / "platform")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_file_is_free_for_other_processes_afterwards(

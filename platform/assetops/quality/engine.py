@@ -8,6 +8,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import assetops.quality.late  # before anything else imports Great Expectations
+
+# isort: split
 from great_expectations.core.suite_parameters import is_suite_parameter, parse_suite_parameter
 
 import assetops.quality.metrics  # noqa: F401  (what GX cannot ask of DuckDB)
