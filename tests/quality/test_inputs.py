@@ -45,7 +45,7 @@ def looked(database: duckdb.DuckDBPyConnection, tmp_path: Path) -> Iterator[Look
             base=tmp_path,
             parameters=parameters_of(facts or {"as_of": AS_OF}),
             types=types or {},
-        )
+        ).relation
         query = f"select {select} from {relation.quoted} order by all"
         return [row[0] for row in connection.execute(query).fetchall()]
 
@@ -81,7 +81,9 @@ def test_text_is_parsed_once_and_parquet_is_not_copied(
     for files, kind, rows in (("a.csv", "LOCAL TEMPORARY", 2), ("*.parquet", "VIEW", 8)):
         connection = database.cursor()
         asked = Input.model_validate({"files": files})
-        relation = prepared(connection, asked, ORDERS, base=tmp_path, parameters={}, types={})
+        relation = prepared(
+            connection, asked, ORDERS, base=tmp_path, parameters={}, types={}
+        ).relation
         (tmp_path / "a.csv").unlink(missing_ok=True)
         found = connection.execute(
             "select table_type from information_schema.tables where table_name = ?",
@@ -133,7 +135,7 @@ def test_a_days_rows_are_found_without_looking_for_other_days(
 ) -> None:
     days = parameters_of({"partition": date(2026, 1, 2)})
     asked = Input.model_validate({"partition": "updated_at"})
-    relation = prepared(database, asked, ORDERS, base=tmp_path, parameters=days, types={})
+    relation = prepared(database, asked, ORDERS, base=tmp_path, parameters=days, types={}).relation
     plan = database.execute(f"explain select count(*) from {relation.quoted}").fetchall()
     said = " ".join(str(plan).split())
     assert "2026-01-02" in said
@@ -237,6 +239,9 @@ def test_a_marts_suite_looks_at_its_input_and_is_remembered_on_the_marts_state(
         dataset, suite, warehouse, ledger, facts={"as_of": AS_OF}, root=project.settings.root
     )
     assert [(v.failing_rows, v.rows) for v in verdicts] == [(1, 1)]
+    # The query is one that can still be run when the input is gone.
+    with warehouse.connect() as connection:
+        assert connection.execute(str(verdicts[0].query)).fetchall() == [(None,)]
     assert state == warehouse.fingerprint(ORDERS)
 
 
@@ -254,3 +259,6 @@ def test_files_of_an_asset_without_a_table_are_looked_at_from_the_projects_root(
         project.dataset("marts/orders"), suite, warehouse, ledger, facts={}, root=root
     )
     assert [(v.failing_rows, v.rows) for v in verdicts] == [(1, 2)]
+    with warehouse.connect() as connection:
+        found = connection.execute(str(verdicts[0].query)).fetchall()
+    assert found == [(None, "bob@example.com")]

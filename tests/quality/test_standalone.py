@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import duckdb
 import pytest
+from dagster.components.core.package_entry import discover_package_objects
 
 from assetops.errors import CheckCouldNotRun, SuiteError
 from assetops.quality import SuiteChecksComponent, suite_checks
@@ -203,6 +205,15 @@ def test_a_dg_project_declares_the_same_in_a_defs_yaml(shop: Path) -> None:
         sys.path.remove(str(shop.parent))
     checks: list[Any] = list(defs.asset_checks or [])
     assert found(run(*checks)) == {"email_not_null": False}
+
+
+def test_dg_finds_the_component_where_the_package_says() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    (module,) = tomllib.loads(text)["project"]["entry-points"][
+        "dagster_dg_cli.registry_modules"
+    ].values()
+    found = discover_package_objects([module])
+    assert [key.name for key in found] == ["SuiteChecksComponent"]
 
 
 def test_a_component_knows_its_attributes() -> None:

@@ -23,3 +23,8 @@ def __getattr__(name: str) -> Any:
 
         return suite_checks
     raise AttributeError(f"module 'assetops.quality' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Let `dg` find the component, which is imported on first use."""
+    return [*globals(), *__all__]

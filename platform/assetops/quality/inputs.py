@@ -19,6 +19,7 @@ from assetops.quality.parameters import PARAMETERS
 from assetops.warehouse import Connection, SqlError
 
 _PREPARED = Relation(schema_name="temp", name="batch_to_check")
+_TEMPORARY = re.compile(r'"?\btemp\b"?\."?\bbatch_to_check\b"?')
 _FORMATS = {".csv": Format.CSV, ".parquet": Format.PARQUET} | dict.fromkeys(
     (".jsonl", ".ndjson", ".json"), Format.JSONL
 )
@@ -84,6 +85,20 @@ class Input(Word):
         return [c for c in (self.partition, self.range and self.range.column) if c]
 
 
+class Prepared(Word):
+    """The relation that a suite is run on."""
+
+    relation: Relation
+    made_from: str | None = Field(default=None, description="SQL, if it is there for now only.")
+
+    def lasting(self, query: str) -> str:
+        """Return a query on the relation as one that runs when the relation is gone."""
+        if self.made_from is None:
+            return query
+        # As a function: a backslash in the SQL is one.
+        return _TEMPORARY.sub(lambda _: f"({self.made_from})", query)
+
+
 def input_mistakes(block: Any) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with an input as a suite's file has it, with the word to look for."""
     try:
@@ -110,7 +125,7 @@ def prepared(
     base: Path,
     parameters: Mapping[str, Any],
     types: Mapping[str, str | None],
-) -> Relation:
+) -> Prepared:
     """Return the relation, of this connection alone, that a suite is to be run on.
 
     Args:
@@ -125,7 +140,7 @@ def prepared(
         CheckCouldNotRun: There is nothing to look at, or it cannot be read.
     """
     if looked_at is None:
-        return table
+        return Prepared(relation=table)
     if looked_at.files is not None:
         return _files(connection, looked_at, base, types)
     if looked_at.query is not None:
@@ -182,7 +197,7 @@ def _sql(moment: datetime) -> str:
 
 def _files(
     connection: Connection, looked_at: Input, base: Path, types: Mapping[str, str | None]
-) -> Relation:
+) -> Prepared:
     assert looked_at.files is not None
     found = _matching(looked_at.files, base)
     if not found:
@@ -213,13 +228,13 @@ def _csv(connection: Connection, names: str, types: Mapping[str, str | None], sh
     return f"from {read}" + (f", types = {{{given}}})" if given else ")")
 
 
-def _made(connection: Connection, kind: str, query: str, shown: str) -> Relation:
+def _made(connection: Connection, kind: str, query: str, shown: str) -> Prepared:
     made = quote(_PREPARED.name)
     try:
         connection.execute(f"create temp {kind} {made} as {query}")
     except SqlError as error:
         raise _unreadable(shown, error) from None
-    return _PREPARED
+    return Prepared(relation=_PREPARED, made_from=query)
 
 
 def _unreadable(shown: str, error: Exception) -> CheckCouldNotRun:

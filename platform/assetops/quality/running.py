@@ -44,9 +44,9 @@ def run_suite(
             parameters=parameters,
             types=table.types,
         )
-        return validate(
+        verdicts = validate(
             lambda: connection,
-            looked_at,
+            looked_at.relation,
             suite,
             parameters=parameters,
             key=table.key,
@@ -54,3 +54,9 @@ def run_suite(
         )
     finally:
         connection.close()
+    return [
+        verdict.model_copy(update={"query": looked_at.lasting(verdict.query)})
+        if verdict.query
+        else verdict
+        for verdict in verdicts
+    ]
