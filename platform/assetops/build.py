@@ -1,7 +1,6 @@
 """The map: everything this platform does, assembled in the order data meets it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
@@ -17,24 +16,24 @@ from assetops.ingest.landing import landed_files
 from assetops.ingest.load import Loader
 from assetops.ingest.quiet import expect_no_news_from
 from assetops.ledger import Ledger
-from assetops.model import Batch, Dataset, Kind, Relation, Severity, Verdict
+from assetops.model import Batch, Dataset, Kind, Severity, Verdict
 from assetops.project import Project, load_project
 from assetops.publish.assets import published_assets
 from assetops.publish.releases import Releases
+from assetops.publish.still import held_still, released
 from assetops.quality.checks import as_check_result, batch_gate, check_specs, gate_checks
 from assetops.quality.deep import (
-    Hold,
     deep_checks,
     deep_jobs,
     deep_schedules,
     standing_objections,
 )
-from assetops.quality.depth import Deep, Depth
+from assetops.quality.depth import Depth
+from assetops.quality.reconcile_checks import Counterparts, reconcile_checks
 from assetops.quality.suites import Suite, load_suites
 from assetops.settings import Settings, load_settings
 from assetops.warehouse import Warehouse, WarehouseLock, journal
-from assetops.warehouse.release_file import SCHEMA
-from assetops.warehouse.snapshot import Snapshot, Snapshots
+from assetops.warehouse.snapshot import Snapshots
 
 BUILD_JOB = "build"
 
@@ -88,7 +87,7 @@ class Platform:
     def deep_names(self, dataset: Dataset) -> set[str]:
         """Return the names of the checks on a dataset that do not run in builds."""
         suite = self.suites.get(dataset.address)
-        return {e.name for e in suite.part(Depth.DEEP).expectations} if suite else set()
+        return suite.aside if suite else set()
 
     def standing(self, dataset: Dataset) -> list[tuple[str, Verdict]]:
         """Return the critical deep checks that did not pass when they last ran, by asset.
@@ -248,31 +247,15 @@ def _gate_facts(platform: Platform) -> Callable[[], dict[str, object]]:
 
 
 def _deep_checks(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
-    return deep_checks(
-        platform.project,
-        platform.ledger,
-        platform.suites,
-        _held_still(platform),
-        _gate_facts(platform),
-    )
-
-
-def _held_still(platform: Platform) -> Hold:
-    """Return what holds a table still for a deep check: see docs/decisions/0020."""
+    project, releases = platform.project, platform.releases
     snapshots = Snapshots(platform.settings.home / "snapshots", platform.warehouse)
-
-    def hold(dataset: Dataset, deep: Deep) -> AbstractContextManager[Snapshot]:
-        release = platform.releases.current() if dataset.contract.publish else None
-        table = release.tables.get(dataset.key[-1]) if release else None
-        # Once a check has failed, what matters is what waits to be published.
-        if release is None or table is None or platform.standing(dataset):
-            return snapshots.of_warehouse(dataset.relation, deep.sample_size, seed=deep.seed)
-        relation = Relation(schema_name=SCHEMA, name=dataset.key[-1])
-        file = platform.releases.file(release.id)
-        size = deep.sample_size
-        return snapshots.of_release(file, relation, table.fingerprint, size, seed=deep.seed)
-
-    return hold
+    hold = held_still(releases, snapshots, platform.standing)
+    counterparts = Counterparts(snapshots.of_warehouse, lambda mart: released(releases, mart))
+    facts = _gate_facts(platform)
+    return [
+        *deep_checks(project, platform.ledger, platform.suites, hold, facts),
+        *reconcile_checks(project, platform.ledger, platform.suites, counterparts),
+    ]
 
 
 def _publication(platform: Platform) -> dg.AssetsDefinition:

@@ -16,7 +16,7 @@ from assetops.quality.depth import Deep, Depth, SuiteMeta
 from assetops.quality.suites import Expectation, Suite
 from assetops.settings import Environment, Settings
 from assetops.warehouse import Warehouse
-from assetops.warehouse.snapshot import Snapshots
+from assetops.warehouse.snapshot import SampleSize, Snapshots
 
 NOT_NULL = "expect_column_values_to_not_be_null"
 Expecting = Callable[..., Expectation]
@@ -28,9 +28,8 @@ class Deepened:
     def __init__(self, project: Project, warehouse: Warehouse, ledger: Ledger, suite: Suite):
         snapshots = Snapshots(project.settings.home / "snapshots", warehouse)
 
-        def hold(dataset: Dataset, deep: Deep) -> Any:
-            size = deep.sample_size
-            return snapshots.of_warehouse(dataset.relation, size, seed=deep.seed)
+        def hold(dataset: Dataset, size: SampleSize, seed: int) -> Any:
+            return snapshots.of_warehouse(dataset.relation, size, seed=seed)
 
         def facts() -> dict[str, Any]:
             raise AssertionError("no suite here asks for anything")

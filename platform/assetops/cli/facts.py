@@ -128,6 +128,7 @@ def _checks(platform: Platform, dataset: Dataset) -> list[dict[str, Any]]:
         known[CONTRACT_CHECK] = ("critical", "The file keeps its contract: columns, types, keys.")
     if suite := platform.suites.get(dataset.address):
         known |= {e.name: (e.severity.value, e.description) for e in suite.expectations}
+        known |= {r.name: (r.severity.value, r.described) for r in suite.meta.reconcile}
     latest = {v.check: (v, at) for v, at, _ in platform.ledger.latest_results(dataset.address)}
     aside = platform.deep_names(dataset)
     checks = []

@@ -188,15 +188,29 @@ def suite_step(
         depth: Deep checks have a step of their own.
     """
     step = "gate_" if depth is Depth.LIGHT else "deep_"
+    specs = check_specs(suite, key, depth=depth)
+    return check_step(step, specs, key, look, resources=resources, pool=pool)
+
+
+def check_step(
+    prefix: str,
+    specs: Sequence[dg.AssetCheckSpec],
+    key: dg.AssetKey,
+    look: Look,
+    *,
+    resources: set[str] | None = None,
+    pool: str | None = None,
+) -> dg.AssetChecksDefinition:
+    """Return one step that runs an asset's checks, named by what kind of step it is."""
 
     @dg.multi_asset_check(
-        name=re.sub(r"[^A-Za-z0-9_]", "_", step + "_".join(key.path)),
-        specs=check_specs(suite, key, depth=depth),
+        name=re.sub(r"[^A-Za-z0-9_]", "_", prefix + "_".join(key.path)),
+        specs=specs,
         can_subset=True,
         required_resource_keys=resources or set(),
         pool=pool,
     )
-    def gate(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         chosen = {check.name for check in context.selected_asset_check_keys}
         try:
             verdicts = look(context, chosen)
@@ -208,9 +222,9 @@ def suite_step(
                 yield result
             elif not verdict.blocks:
                 context.log.warning(verdict.sentence())
-        _raise_for(suite.address, verdicts)
+        _raise_for(key.to_user_string(), verdicts)
 
-    return gate
+    return checks
 
 
 def _raise_for(address: str, verdicts: Sequence[Verdict]) -> None:
@@ -244,13 +258,13 @@ def validated(
         relation=relation,
         base=root,
         types={column.name: column.data_type for column in dataset.columns},
-        key=_key(dataset, suite),
+        key=key_of(dataset, suite),
         pii=frozenset(column.name for column in dataset.columns if column.pii),
     )
     return run_suite(suite, table, open_connection, parameters)
 
 
-def _key(dataset: Dataset, suite: Suite) -> list[str]:
+def key_of(dataset: Dataset, suite: Suite) -> list[str]:
     """Return the columns by which a person knows a row: the contract's, or what is unique."""
     if dataset.contract.ingest:
         return ["_row", *dataset.contract.ingest.key]

@@ -16,16 +16,16 @@ from assetops.ledger import Ledger
 from assetops.model import Dataset, Severity, Verdict
 from assetops.project import Project
 from assetops.quality.checks import Facts, suite_step, validated
-from assetops.quality.depth import CRON, Deep, Depth, is_cron
+from assetops.quality.depth import CRON, Depth, is_cron
 from assetops.quality.parameters import parameters_of
 from assetops.quality.previous import compared
 from assetops.quality.suites import Suite
 from assetops.settings import Settings
-from assetops.warehouse.snapshot import Snapshot
+from assetops.warehouse.snapshot import SampleSize, Snapshot
 
 DEEP_JOB = "deep_checks"
 # Holds a dataset's table still for as long as it is looked at.
-Hold = Callable[[Dataset, Deep], AbstractContextManager[Snapshot]]
+Hold = Callable[[Dataset, SampleSize, int], AbstractContextManager[Snapshot]]
 
 
 def deep_checks(
@@ -103,11 +103,10 @@ def _deep(
     dataset: Dataset, suite: Suite, ledger: Ledger, hold: Hold, *, root: Path, facts: Facts
 ) -> dg.AssetChecksDefinition:
     def look(context: dg.AssetCheckExecutionContext, chosen: set[str]) -> list[Verdict]:
-        if context.job_def.asset_layer.selected_asset_keys:
-            context.log.info("Left out: deep checks do not run while tables are built.")
+        if builds_tables(context):
             return []
-        known = facts() if _asks(suite) else {}
-        with hold(dataset, suite.meta.deep) as still:
+        known, deep = facts() if _asks(suite) else {}, suite.meta.deep
+        with hold(dataset, deep.sample_size, deep.seed) as still:
             before = ledger.last_accepted(dataset.address, other_than=still.state)
             part, previous = compared(suite, before)
             found = validated(
@@ -124,6 +123,14 @@ def _deep(
         return verdicts
 
     return suite_step(suite, dg.AssetKey(dataset.key), look, pool=None, depth=Depth.DEEP)
+
+
+def builds_tables(context: dg.AssetCheckExecutionContext) -> bool:
+    """Say whether the run makes tables: then what takes long is left out of it."""
+    builds = bool(context.job_def.asset_layer.selected_asset_keys)
+    if builds:
+        context.log.info("Left out: deep checks do not run while tables are built.")
+    return builds
 
 
 def _asks(suite: Suite) -> bool:

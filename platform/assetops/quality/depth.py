@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from assetops.errors import did_you_mean
 from assetops.model import Word
 from assetops.project import mistake
+from assetops.quality.counterparts import Reconcile
 
 # What is said of the whole table cannot be seen in some of its rows.
 _WHOLE_TABLE = re.compile(
@@ -80,6 +81,7 @@ class SuiteMeta(Word):
 
     depth: Depth = Depth.LIGHT
     deep: Deep = Deep()
+    reconcile: tuple[Reconcile, ...] = ()
 
 
 def suite_meta(ours: Any) -> SuiteMeta:

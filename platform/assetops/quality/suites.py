@@ -27,6 +27,12 @@ class Suite(Word):
     input: Input | None = None
     meta: SuiteMeta = SuiteMeta()
 
+    @property
+    def aside(self) -> set[str]:
+        """The names of the checks that do not run in builds."""
+        deep = {expectation.name for expectation in self.part(Depth.DEEP).expectations}
+        return deep | {wanted.name for wanted in self.meta.reconcile}
+
     def part(self, depth: Depth) -> "Suite":
         """Return the suite with only its light expectations, or its deep ones."""
         chosen = tuple(e for e in self.expectations if (e.depth or self.meta.depth) is depth)

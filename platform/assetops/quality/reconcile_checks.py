@@ -1,0 +1,154 @@
+"""Reconciliation as asset checks, beside the deep ones: never in a build, never holding one up."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from assetops.errors import CheckCouldNotRun, did_you_mean
+from assetops.ledger import Ledger
+from assetops.model import Dataset, Relation, Status, Verdict, literal
+from assetops.project import Project
+from assetops.quality.canonical import Dialect, Form, form_of
+from assetops.quality.checks import check_step, key_of
+from assetops.quality.counterparts import Reconcile
+from assetops.quality.deep import builds_tables
+from assetops.quality.reconcile import Comparison, Row, Side
+from assetops.quality.suites import Suite
+from assetops.warehouse import Connection, SqlError
+from assetops.warehouse.duckdb import columns_of
+from assetops.warehouse.snapshot import Snapshot
+
+_THERE = "assetops_there"
+
+
+@dataclass(frozen=True)
+class Counterparts:
+    """Where tables and what they are reconciled with come from.
+
+    `private` holds still what the warehouse has; `released` tells the file, table and fingerprint
+    that consumers read, if they do.
+    """
+
+    private: Callable[..., AbstractContextManager[Snapshot]]
+    released: Callable[[Dataset], tuple[Path, Relation, str] | None]
+
+
+def reconcile_checks(
+    project: Project, ledger: Ledger, suites: Mapping[str, Suite], counterparts: Counterparts
+) -> list[dg.AssetChecksDefinition]:
+    """Return a check for each reconciliation that a suite asks for."""
+    return [
+        _check(project.by_address[address], suite, ledger, counterparts)
+        for address, suite in suites.items()
+        if suite.meta.reconcile
+    ]
+
+
+def _check(
+    dataset: Dataset, suite: Suite, ledger: Ledger, counterparts: Counterparts
+) -> dg.AssetChecksDefinition:
+    specs = [
+        dg.AssetCheckSpec(
+            wanted.name,
+            asset=dg.AssetKey(dataset.key),
+            description=wanted.described,
+            metadata={"severity": wanted.severity.value, "depth": "deep"},
+        )
+        for wanted in suite.meta.reconcile
+    ]
+
+    def look(context: dg.AssetCheckExecutionContext, chosen: set[str]) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        for wanted in suite.meta.reconcile if not builds_tables(context) else ():
+            if wanted.name in chosen:
+                verdict, state = _reconciled(dataset, suite, wanted, counterparts)
+                run_id = context.run.run_id
+                ledger.record_results(dataset.address, [verdict], state=state, run_id=run_id)
+                verdicts.append(verdict)
+        return verdicts
+
+    return check_step("reconcile_", specs, dg.AssetKey(dataset.key), look)
+
+
+def _reconciled(
+    dataset: Dataset, suite: Suite, wanted: Reconcile, counterparts: Counterparts
+) -> tuple[Verdict, str]:
+    """Return what a reconciliation found, and the state of the table that it is about."""
+    state = "not looked at"
+    try:
+        with ExitStack() as stack:
+            still = stack.enter_context(counterparts.private(dataset.relation, _all, seed=0))
+            state = still.state
+            connection = stack.enter_context(closing(still.open()))
+            here = Side("the table", Dialect.DUCKDB, still.relation.quoted, _asking(connection))
+            there = _there(connection, dataset, counterparts)
+            key = wanted.key or [name for name in key_of(dataset, suite) if name != "_row"]
+            comparison = Comparison(
+                forms=_forms(connection, still.relation, there, wanted, key),
+                key=key,
+                buckets=wanted.buckets,
+                pii={column.name for column in dataset.columns if column.pii},
+            )
+            found = comparison.verdict(here, there, check=wanted.name, severity=wanted.severity)
+            return found, state
+    except CheckCouldNotRun as error:
+        errored = Verdict(
+            check=wanted.name,
+            severity=wanted.severity,
+            status=Status.ERRORED,
+            expected=wanted.described,
+            error=str(error),
+        )
+        return errored, state
+
+
+def _all(rows: int) -> None:
+    return None
+
+
+def _there(connection: Connection, dataset: Dataset, counterparts: Counterparts) -> Side:
+    found = counterparts.released(dataset)
+    if found is None:
+        raise CheckCouldNotRun(f"{dataset.address} is in no release yet. Build and publish it.")
+    file, relation, _ = found
+    connection.execute(f"attach {literal(str(file))} as {_THERE} (read_only)")
+    table = f"{_THERE}.{relation.quoted}"
+    return Side("the release", Dialect.DUCKDB, table, _asking(connection))
+
+
+def _asking(connection: Connection) -> Callable[[str], Sequence[Row]]:
+    def ask(sql: str) -> Sequence[Row]:
+        try:
+            rows: list[Row] = connection.execute(sql).fetchall()
+        except SqlError as error:
+            # Without the values that it may quote.
+            raise CheckCouldNotRun(
+                f"the tables cannot be compared: {type(error).__name__}"
+            ) from None
+        return rows
+
+    return ask
+
+
+def _forms(
+    connection: Connection, here: Relation, there: Side, wanted: Reconcile, key: Sequence[str]
+) -> dict[str, Form]:
+    """Return how each compared column is written; both tables have to have it."""
+    types = dict(columns_of(connection, here))
+    other = {name for name, *_ in there.ask(f"describe {there.table}")}
+    names = list(dict.fromkeys([*key, *wanted.columns])) if wanted.columns else list(types)
+    for name in (*names, *key):
+        for place, known in ((str(here), set(types)), (there.name, other)):
+            if name not in known:
+                near = did_you_mean(name, known)
+                raise CheckCouldNotRun(f"{place} has no column {name}.{near}")
+    forms = {name: form_of(types[name]) for name in names}
+    strange = [f"{name} ({types[name]})" for name, form in forms.items() if form is None]
+    if strange:
+        raise CheckCouldNotRun(
+            f"{', '.join(strange)} cannot be compared: name the others in reconcile.columns."
+        )
+    return {name: form for name, form in forms.items() if form is not None}
