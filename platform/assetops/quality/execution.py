@@ -80,7 +80,8 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         ready = sorted(metrics_to_resolve, key=lambda metric: metric.id)
         untried = [metric for metric in ready if metric.id not in self.failures]
         if ready and not untried:
-            raise MetricResolutionError(self.failures[ready[0].id], ready)
+            # One at a time, so that each is told its own reason.
+            raise MetricResolutionError(self.failures[ready[0].id], ready[:1])
         wave = self._next_wave(untried, known)
         needless: dict[Any, Any] = {
             metric.id: []

@@ -15,11 +15,17 @@ from dateutil.parser import parse
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.core.metric_function_types import MetricPartialFunctionTypes
 from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
+from great_expectations.expectations.metrics.column_aggregate_metric_provider import (
+    ColumnAggregateMetricProvider,
+)
+from great_expectations.expectations.metrics.column_aggregate_metrics import (
+    column_distinct_values_not_in_set as of_gx,
+)
 from great_expectations.expectations.metrics.map_metric_provider import (
     ColumnMapMetricProvider,
     column_condition_partial,
 )
-from great_expectations.expectations.metrics.metric_provider import metric_partial
+from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
 from great_expectations.expectations.metrics.util import get_dbms_compatible_metric_domain_kwargs
 
 from assetops.quality.execution import DuckDBExecutionEngine
@@ -112,13 +118,18 @@ class Decreasing(ColumnMapMetricProvider):
 
 
 class JsonParseable(ColumnMapMetricProvider):
-    """Finds the values that are no JSON; DuckDB and Python read the same JSON."""
+    """Finds the texts that are no JSON; DuckDB and Python read the same JSON."""
 
     condition_metric_name = "column_values.json_parseable"
 
     @column_condition_partial(engine=DuckDBExecutionEngine)
     def _sqlalchemy(cls, column: Any, **_: Any) -> Any:
-        return sa.func.json_valid(column)
+        # DuckDB would take a number for JSON, whose text it is.
+        wrong_type = sa.func.error(
+            sa.literal(f"{column.name} must be text, and holds ").concat(sa.func.typeof(column))
+        )
+        is_text = sa.func.typeof(column).in_(["VARCHAR", "JSON"])
+        return sa.func.json_valid(sa.case((is_text, sa.cast(column, sa.Text)), else_=wrong_type))
 
 
 def _is_one_of_the_valid(column: Any, valid: Valid, table: Any, engine: Any) -> Any:
@@ -186,9 +197,6 @@ class MatchStrftimeFormat(ColumnMapMetricProvider):
         _execution_engine: Any,
         **_: Any,
     ) -> Any:
-        # A format that cannot be read is no fault of the data's.
-        datetime.strptime(datetime(2000, 1, 2).strftime(strftime_format), strftime_format)
-
         def valid(value: str) -> bool:
             try:
                 datetime.strptime(value, strftime_format)
@@ -225,3 +233,37 @@ class MatchJsonSchema(ColumnMapMetricProvider):
                 return False
 
         return _is_one_of_the_valid(column, valid, _table, _execution_engine)
+
+
+def _without_null(value_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Leave null out of a set: in SQL, nothing is not in a set that has one."""
+    values = value_kwargs.get("value_set") or []
+    return {**value_kwargs, "value_set": [value for value in values if value is not None]}
+
+
+class DistinctValuesNotInSetCount(ColumnAggregateMetricProvider):
+    """Counts the different values outside a set, which may name null."""
+
+    metric_name = "column.distinct_values.not_in_set.count"
+    value_keys = ("value_set",)
+
+    @metric_value(engine=DuckDBExecutionEngine)
+    def _sqlalchemy(cls, metric_value_kwargs: dict[str, Any], **asked: Any) -> Any:
+        provider: Any = of_gx.ColumnDistinctValuesNotInSetCount
+        return provider._sqlalchemy(
+            provider, metric_value_kwargs=_without_null(metric_value_kwargs), **asked
+        )
+
+
+class DistinctValuesNotInSet(ColumnAggregateMetricProvider):
+    """Finds some of the different values outside a set, which may name null."""
+
+    metric_name = "column.distinct_values.not_in_set"
+    value_keys = ("value_set", "limit")
+
+    @metric_value(engine=DuckDBExecutionEngine)
+    def _sqlalchemy(cls, metric_value_kwargs: dict[str, Any], **asked: Any) -> Any:
+        provider: Any = of_gx.ColumnDistinctValuesNotInSet
+        return provider._sqlalchemy(
+            provider, metric_value_kwargs=_without_null(metric_value_kwargs), **asked
+        )

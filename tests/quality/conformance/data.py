@@ -74,7 +74,7 @@ TABLES = {
         "nothing", _select(lambda _, sql: f"case when i < 0 then {sql} end", _SAME), _SAME
     ),
     "empty": Table("none", _select(lambda _, sql: sql, _SAME, "where false"), _SAME),
-    "oddly named": Table('Odd "50%": tåble.x', _select(lambda _, sql: sql, ODD), ODD),
+    "oddly named": Table('Odd "50%": tåble.x', _select(_with_gaps, ODD), ODD),
 }
 
 
