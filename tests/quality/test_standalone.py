@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import dagster as dg
@@ -15,8 +16,9 @@ import duckdb
 import pytest
 from dagster.components.core.package_entry import discover_package_objects
 
-from assetops.errors import CheckCouldNotRun, SuiteError
+from assetops.errors import CheckCouldNotRun, SuiteError, WarehouseBusy
 from assetops.quality import SuiteChecksComponent, suite_checks
+from assetops.warehouse.foreign import open_beside
 
 ROOT = Path(__file__).parents[2]
 NOT_NULL = "expect_column_values_to_not_be_null"
@@ -232,7 +234,19 @@ def test_declaring_checks_imports_no_great_expectations() -> None:
 
 
 def test_a_missing_database_is_an_error_of_ours(tmp_path: Path) -> None:
-    from assetops.warehouse.foreign import open_beside
-
     with pytest.raises(CheckCouldNotRun, match="is not there to be checked"):
         open_beside(tmp_path / "none.duckdb")
+
+
+def test_a_database_that_another_process_writes_names_that_process(shop: Path) -> None:
+    keep = (
+        "import duckdb, sys; c = duckdb.connect(sys.argv[1])\n"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", keep, str(shop)]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as keeper:
+        assert keeper.stdin and keeper.stdout
+        keeper.stdout.readline()
+        with pytest.raises(WarehouseBusy, match=rf"open for writing in .*pid {keeper.pid}"):
+            open_beside(shop, wait=0.0)
+        keeper.stdin.close()

@@ -94,6 +94,11 @@ def test_a_suite_that_is_no_object_is_refused(project: Project) -> None:
     assert "a suite is an object with a list of expectations" in mistakes(project)
 
 
+def test_a_suites_meta_is_an_object(project: Project) -> None:
+    write(project, meta=["assetops"])
+    assert "marts/orders.json: a suite's meta is an object." in mistakes(project)
+
+
 def test_a_suite_for_no_known_asset_names_the_nearest(project: Project) -> None:
     write(project, address="retail/ordres")
     expected = "gx/expectations/retail/ordres.json checks no known asset. "
@@ -166,6 +171,10 @@ def test_a_suites_name_is_that_of_its_path(project: Project) -> None:
             "the query has a brace without its pair",
         ),
         ("not_null", "an expectation is an object with a type."),
+        ({"type": 5}, "an expectation is an object with a type."),
+        ({"type": NOT_NULL, "kwargs": ["email"]}, ":6: kwargs is an object, with a name for each"),
+        ({**entry(NOT_NULL, column="email"), "meta": "x"}, "meta is an object, with a name for"),
+        ({"type": NOT_NULL}, f"{NOT_NULL} needs the argument column."),
     ],
 )
 def test_a_mistake_names_its_line_and_the_nearest_word(

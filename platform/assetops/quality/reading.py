@@ -133,6 +133,8 @@ class Reader:
             ) from None
         if not isinstance(suite, dict) or not isinstance(suite.get("expectations", []), list):
             raise SuiteError(f"{self.shown}: a suite is an object with a list of expectations.")
+        if not isinstance(suite.get("meta") or {}, dict):
+            raise SuiteError(f"{self.shown}: a suite's meta is an object.")
         return suite
 
     def _suite_mistakes(self, suite: Mapping[str, Any]) -> Iterator[str]:
@@ -182,11 +184,13 @@ class Reader:
             return
         for key in entry:
             if key not in _EXPECTATION_KEYS:
-                yield (
-                    f"{key} is no key of an expectation.{did_you_mean(key, _EXPECTATION_KEYS)}",
-                    key,
-                )
-        kind, kwargs = entry["type"], entry.get("kwargs", {})
+                near = did_you_mean(key, _EXPECTATION_KEYS)
+                yield f"{key} is no key of an expectation.{near}", key
+        for key in ("kwargs", "meta"):
+            if not isinstance(entry.get(key) or {}, dict):
+                yield f"{key} is an object, with a name for each value.", key
+                return
+        kind, kwargs = entry["type"], entry.get("kwargs") or {}
         if kind not in self.known:
             yield f"{kind} is no known expectation.{did_you_mean(kind, self.known)}", kind
             return
@@ -248,7 +252,7 @@ class Reader:
 
 
 def _expectation(entry: Mapping[str, Any]) -> Expectation:
-    kwargs = entry.get("kwargs", {})
+    kwargs = entry.get("kwargs") or {}
     notes = entry.get("notes") or ""
     reason = entry.get("description") or (" ".join(notes) if isinstance(notes, list) else notes)
     return Expectation(

@@ -85,7 +85,8 @@ def columns_in(condition: Any) -> list[str]:
         return re.findall(r"col\([\"'](.+?)[\"']\)", condition)
     if not isinstance(condition, Mapping):
         return []
-    own = [str(condition["column"].get("name"))] if "column" in condition else []
+    column = condition.get("column")
+    own = [str(column.get("name"))] if isinstance(column, Mapping) else []
     return own + [name for part in condition.get("conditions", ()) for name in columns_in(part)]
 
 
