@@ -216,8 +216,9 @@ def _print_rows(console: Console, dataset: "Dataset", found: list[dict[str, Any]
             f"[bold]row {row['_id']}[/bold]  breaks [red]{', '.join(row['_broke'])}[/red]",
             soft_wrap=True,
         )
-        where = f"row {row['_row']} of {row['_file']}" if row["_row"] else f"table {row['_file']}"
-        batch = ", its whole batch is blocked" if row["_blocked"] else ""
+        where = f"row {row['_row']} of {row['_file']}" if dataset.contract.ingest else row["_file"]
+        blocked = row["_blocked"] and dataset.contract.ingest
+        batch = ", its whole batch is blocked" if blocked else ""
         said = f"  {where}, held {row['_held_at']:%Y-%m-%d %H:%M}{batch}"
         if row["_decided_at"]:
             said += f"; {row['_state']} by {row['_decided_by']}: {row['_why']}"

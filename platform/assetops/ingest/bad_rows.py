@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assetops.model import Relation, Severity, Status, Verdict, quote
-from assetops.warehouse import Connection, SqlError
+from assetops.warehouse import Connection
+from assetops.warehouse.duckdb import returns
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ def find_bad_rows(
     queries = {
         v.check: v.query
         for v in verdicts
-        if v.blocks and v.status is Status.FAILED and v.by_row and _has_rows(connection, v.query)
+        if v.blocks and v.status is Status.FAILED and v.by_row and v.query
+        if returns(connection, v.query, ["_row"])
     }
     if not queries:
         return None
@@ -92,12 +94,3 @@ def let_through(
 
 def _rows(number: int) -> str:
     return f"{number} row" + ("s" * (number != 1)) + (" is" if number == 1 else " are")
-
-
-def _has_rows(connection: Connection, query: str | None) -> bool:
-    """Say whether a query returns the `_row` of what it finds."""
-    try:
-        result = connection.execute(f"select * from ({query}\n) as failing limit 0")
-    except SqlError:
-        return False
-    return "_row" in [column[0] for column in result.description or ()]

@@ -20,6 +20,7 @@ from assetops.quality.running import Table, run_suite
 from assetops.quality.suites import Suite
 from assetops.quality.words import columns_of, sentence
 from assetops.warehouse import Connection, Warehouse
+from assetops.warehouse.failing import keep_failing
 
 Facts = Callable[[], Mapping[str, Any]]
 Look = Callable[[dg.AssetCheckExecutionContext, set[str]], list[Verdict]]
@@ -91,6 +92,7 @@ def gate_checks(
             ledger,
             root=project.settings.root,
             facts=facts,
+            limit=project.settings.quarantine_rows,
         )
         for address, suite in suites.items()
         if project.by_address[address].contract.ingest is None and suite.expectations
@@ -153,6 +155,7 @@ def _gate(
     *,
     root: Path,
     facts: Facts,
+    limit: int,
 ) -> dg.AssetChecksDefinition:
     def look(context: dg.AssetCheckExecutionContext, chosen: set[str]) -> list[Verdict]:
         run_id = context.run.run_id
@@ -161,11 +164,31 @@ def _gate(
             verdicts, state = judge(
                 dataset, suite, warehouse, ledger, facts=known, root=root, chosen=chosen
             )
+            # One check alone says nothing of the rows that others have found.
+            if len(verdicts) == len(suite.expectations):
+                _keep_failing(dataset, warehouse, verdicts, state, run_id=run_id, limit=limit)
         days = days_said(context.run.tags)
         ledger.record_results(dataset.address, verdicts, state=state, run_id=run_id, partition=days)
         return [verdict.model_copy(update={"partition": days}) for verdict in verdicts]
 
     return suite_step(suite, dg.AssetKey(dataset.key), look, resources={"warehouse"})
+
+
+def _keep_failing(
+    dataset: Dataset,
+    warehouse: Warehouse,
+    verdicts: Sequence[Verdict],
+    state: str,
+    *,
+    run_id: str,
+    limit: int,
+) -> None:
+    """Keep the rows that critical checks point at; where one could not run, all that was kept."""
+    if any(verdict.status is Status.ERRORED for verdict in verdicts):
+        return
+    bad = {v.check: v.query for v in verdicts if v.blocks and v.by_row and v.query}
+    with warehouse.connect() as connection:
+        keep_failing(connection, dataset, bad, state=state, run_id=run_id, limit=limit)
 
 
 def suite_step(

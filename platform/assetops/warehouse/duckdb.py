@@ -3,7 +3,7 @@
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,15 @@ def columns_of(connection: Connection, relation: Relation) -> list[tuple[str, st
         "order by ordinal_position",
         [relation.schema_name, relation.name],
     ).fetchall()
+
+
+def returns(connection: Connection, query: str, columns: Iterable[str]) -> bool:
+    """Say whether a query can be asked here, and its result has all these columns."""
+    try:
+        result = connection.execute(f"select * from ({query}\n) as asked limit 0")
+    except SqlError:
+        return False
+    return set(columns) <= {column[0] for column in result.description or ()}
 
 
 def fingerprint_of(connection: Connection, table: str) -> str:

@@ -1,0 +1,68 @@
+"""The rows of a built table that broke its checks, kept as evidence beside those of batches."""
+
+from collections.abc import Mapping, Sequence
+
+from assetops.model import Dataset, quote
+from assetops.warehouse.duckdb import Connection, columns_of, returns
+from assetops.warehouse.quarantine import Origin, settle, table_of
+
+
+def keep_failing(
+    connection: Connection,
+    dataset: Dataset,
+    queries: Mapping[str, str],
+    *,
+    state: str,
+    run_id: str,
+    limit: int,
+) -> None:
+    """Keep the rows that broke checks of a table; what was kept of other content is superseded.
+
+    Args:
+        connection: To the private warehouse.
+        dataset: Whose table it is.
+        queries: By check, SQL that finds the rows. One that returns other columns is left out.
+        state: The fingerprint of the table's content.
+        run_id: The run that has seen it.
+        limit: How many rows are kept at most, the newest.
+    """
+    own = [name for name, _ in columns_of(connection, dataset.relation)]
+    whole = {check: query for check, query in queries.items() if returns(connection, query, own)}
+    found = _collected(connection, whole, own, limit) if whole else None
+    connection.execute("begin")
+    try:
+        # A table that failed is kept from consumers whole.
+        origin = Origin(str(dataset.relation), state, None, run_id)
+        settle(connection, dataset, origin, found, blocked=True)
+        if found:
+            table = table_of(dataset).quoted
+            newest = f"select _id from {table} order by _id desc limit ?"
+            connection.execute(f"delete from {table} where _id not in ({newest})", [limit])
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+
+
+def _collected(
+    connection: Connection, queries: Mapping[str, str], own: Sequence[str], limit: int
+) -> str:
+    """Put failing rows into a temporary table, equal rows once; return its name.
+
+    The first by their hash, in each query as in all: so each row has all the checks that it broke.
+    """
+    names = ", ".join(map(quote, own))
+    # A row is known by its content: a table's rows have no number.
+    number = f"cast(hash({names}) >> 1 as bigint)"
+    # The names of checks are letters, digits and underscores: suites take no others.
+    found = " union all ".join(
+        f"(select {names}, '{check}' as _check, {number} as _row from ({query}\n) as failing "
+        f"order by _row limit {int(limit)})"
+        for check, query in queries.items()
+    )
+    connection.execute(
+        f"create or replace temp table failing_rows as select {names}, _row, "
+        f"list(distinct _check order by _check) as _broke from ({found}) "
+        f"group by {names}, _row order by _row limit {int(limit)}"
+    )
+    return "failing_rows"
