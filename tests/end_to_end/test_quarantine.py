@@ -31,48 +31,66 @@ def let_bad_rows_wait(shop: Shop, source: str) -> None:
     file.write_text(before + entry + after)
 
 
-def lose_new_orders(shop: Shop, number: int) -> list[int]:
-    """Give so many of yesterday's new orders a status that nobody knows; return which."""
-    file = shop.file("orders")
-    header, *lines = [line.split(",") for line in file.read_text().splitlines()]
-    status, ordered = header.index("status"), header.index("ordered_at")
-    new = [line for line in lines if line[ordered].startswith(str(YESTERDAY))][:number]
-    for line in new:
-        line[status] = "lost"
-    file.write_text("\n".join(",".join(line) for line in [header, *lines]) + "\n")
-    return [int(line[0]) for line in new]
+def new_orders(shop: Shop, number: int) -> list[int]:
+    """Return so many orders of which yesterday's file has the first version."""
+    header, *lines = [line.split(",") for line in shop.file("orders").read_text().splitlines()]
+    ordered = header.index("ordered_at")
+    return [int(line[0]) for line in lines if line[ordered].startswith(str(YESTERDAY))][:number]
 
 
-def know_status(shop: Shop, status: str) -> None:
+def suspect(shop: Shop, *orders: int) -> None:
+    """Let the suite of the orders expect that these never come."""
     file = shop.root / "gx/expectations/retail/orders.json"
     suite = json.loads(file.read_text())
-    values = next(e for e in suite["expectations"] if "value_set" in e["kwargs"])
-    values["kwargs"]["value_set"].append(status)
-    file.write_text(json.dumps(suite))
+    kept = [e for e in suite["expectations"] if e.get("meta") != {"name": "not_suspect"}]
+    expectation = {
+        "type": "expect_column_values_to_not_be_in_set",
+        "kwargs": {"column": "order_id", "value_set": list(orders)},
+        "severity": "critical",
+        "meta": {"name": "not_suspect"},
+    }
+    file.write_text(json.dumps(suite | {"expectations": [*kept, expectation]}))
 
 
-def test_good_rows_are_published_bad_ones_wait_and_come_in_when_they_are_released(behind):
-    let_bad_rows_wait(behind, "orders")
-    lost = lose_new_orders(behind, 2)
+def test_good_rows_are_published_bad_ones_wait_and_come_in_when_they_are_released(shop):
+    let_bad_rows_wait(shop, "orders")
+    first, second = new_orders(shop, 2)
+    suspect(shop, first, second)
+    seen = f"select order_id from marts.orders where order_id in ({first}, {second})"
+    assert len(shop.consumed(seen)) == 2
 
-    outcome = behind.build()
+    outcome = shop.build(partition=str(YESTERDAY))
 
     assert outcome.exit_code == 0, outcome.failures
     row = next(row for row in outcome.assets if row.address == "retail/orders")
     assert row.held == 2
     assert any("2 rows are held back" in warning for warning in row.warnings)
-    seen = f"select count(*) from marts.orders where order_id in ({lost[0]}, {lost[1]})"
-    assert behind.consumed(seen) == [(0,)]
+    assert shop.consumed(seen) == []
     schemas = "select distinct schema_name from duckdb_tables()"
-    assert behind.consumed(schemas) == [("marts",)]
-    (listed,) = answered(behind, "list")
-    assert (listed["asset"], listed["held"]) == ("retail/orders", 2)
+    assert shop.consumed(schemas) == [("marts",)]
+    (listed,) = answered(shop, "list")
+    assert listed == {"asset": "retail/orders", "held": 2, "reasons": {"not_suspect": 2}}
 
-    know_status(behind, "lost")
-    opened = Shop(behind.root)
-    done = quarantine(opened, "release", "retail/orders", "--row", "1")
-    assert done.exit_code == 0, done.output
-    outcome = opened.build()
+    suspect(shop, second)
+    done = shop.command("quarantine", "release", "retail/orders", "--all")
 
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.splitlines() == ["row 2 stays held: it still breaks not_suspect"]
+    assert done.stdout == "1 row of retail/orders went back into raw. Next: assetops build\n"
+    outcome = shop.build()
     assert outcome.exit_code == 0, outcome.failures
-    assert behind.consumed(seen) == [(1,)]
+    assert shop.consumed(seen) == [(first,)]
+
+
+def test_a_command_that_is_not_whole_or_names_nothing_ends_with_2_and_says_what_to_do(shop):
+    for words, said in {
+        ("release", "retail/orders"): "Say which rows: --row ID",
+        ("discard", "retail/orders", "--all"): "--why is missing",
+        ("release", "retail/orders", "--row", "7"): "retail/orders has no held row 7",
+        ("release", "marts/orders", "--all"): "is built from other data",
+        ("show", "retail/order"): "Did you mean retail/orders?",
+    }.items():
+        done = quarantine(shop, *words)
+        code = getattr(done.exception, "exit_code", done.exit_code)
+        assert code == 2, done.output
+        assert said in f"{done.output}{done.exception}"
