@@ -166,29 +166,15 @@ def _gate(
             )
             # One check alone says nothing of the rows that others have found.
             if len(verdicts) == len(suite.expectations):
-                _keep_failing(dataset, warehouse, verdicts, state, run_id=run_id, limit=limit)
+                with warehouse.connect() as connection:
+                    keep_failing(
+                        connection, dataset, verdicts, state=state, run_id=run_id, limit=limit
+                    )
         days = days_said(context.run.tags)
         ledger.record_results(dataset.address, verdicts, state=state, run_id=run_id, partition=days)
         return [verdict.model_copy(update={"partition": days}) for verdict in verdicts]
 
     return suite_step(suite, dg.AssetKey(dataset.key), look, resources={"warehouse"})
-
-
-def _keep_failing(
-    dataset: Dataset,
-    warehouse: Warehouse,
-    verdicts: Sequence[Verdict],
-    state: str,
-    *,
-    run_id: str,
-    limit: int,
-) -> None:
-    """Keep the rows that critical checks point at; where one could not run, all that was kept."""
-    if any(verdict.status is Status.ERRORED for verdict in verdicts):
-        return
-    bad = {v.check: v.query for v in verdicts if v.blocks and v.by_row and v.query}
-    with warehouse.connect() as connection:
-        keep_failing(connection, dataset, bad, state=state, run_id=run_id, limit=limit)
 
 
 def suite_step(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from assetops.model import Dataset, quote
+from assetops.model import Dataset, Status, Verdict, quote
 from assetops.warehouse.duckdb import Connection, columns_of, returns
 from assetops.warehouse.quarantine import Origin, settle, table_of
 
@@ -10,22 +10,27 @@ from assetops.warehouse.quarantine import Origin, settle, table_of
 def keep_failing(
     connection: Connection,
     dataset: Dataset,
-    queries: Mapping[str, str],
+    verdicts: Sequence[Verdict],
     *,
     state: str,
     run_id: str,
     limit: int,
 ) -> None:
-    """Keep the rows that broke checks of a table; what was kept of other content is superseded.
+    """Keep the rows that break a table's critical checks; those of other content are superseded.
+
+    Where a check could not run, all that was kept stays as it is.
 
     Args:
         connection: To the private warehouse.
         dataset: Whose table it is.
-        queries: By check, SQL that finds the rows. One that returns other columns is left out.
+        verdicts: Of all its checks. A query that returns other columns points at no row.
         state: The fingerprint of the table's content.
         run_id: The run that has seen it.
         limit: How many rows are kept at most, the newest.
     """
+    if any(verdict.status is Status.ERRORED for verdict in verdicts):
+        return
+    queries = {v.check: v.query for v in verdicts if v.blocks and v.by_row and v.query}
     own = [name for name, _ in columns_of(connection, dataset.relation)]
     whole = {check: query for check, query in queries.items() if returns(connection, query, own)}
     found = _collected(connection, whole, own, limit) if whole else None
