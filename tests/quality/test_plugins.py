@@ -6,11 +6,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import great_expectations as gx
 import pytest
 
 from assetops.errors import SuiteError
 from assetops.model import Status, Verdict
 from assetops.project import Project
+from assetops.quality.plugins import import_plugins
 from assetops.quality.sql_rules import filled_in, sql_arguments
 from assetops.quality.suites import load_suites
 
@@ -57,6 +59,14 @@ def test_a_query_with_arguments_is_an_expectation(
     assert verdicts["late"].failing_rows == 1
     assert verdicts["broken"].status is Status.ERRORED
     assert "colour" in str(verdicts["broken"].error)
+
+
+def test_stock_great_expectations_knows_a_query_once_it_is_imported(tmp_path: Path) -> None:
+    plugin(tmp_path, "expect_totals_to_be_small.sql", "from {batch} where {column} > {limit}")
+    assert import_plugins(tmp_path / "gx" / "plugins") == {}
+    entry = {"type": "expect_totals_to_be_small", "kwargs": {"column": "total", "limit": 1}}
+    (rule,) = gx.ExpectationSuite(name="orders", expectations=[entry]).expectations
+    assert rule.unexpected_rows_query == 'from {batch} where "total" > 1'
 
 
 @pytest.mark.parametrize(
