@@ -73,7 +73,7 @@ def _table(assets: list[AssetRow]) -> Table:
 def _rows(row: AssetRow) -> str:
     if row.rows is None:
         return ""
-    return f"{row.rows:,}" + (f" [yellow]+ {row.held:,} held back[/yellow]" if row.held else "")
+    return f"{row.rows:,}" + (f" [yellow]+ {row.held:,} held[/yellow]" if row.held else "")
 
 
 def _checks(row: AssetRow) -> str:
