@@ -71,6 +71,25 @@ class History:
             runs[place].statuses.setdefault(outcome.check, outcome.status)
         return list(runs.values())
 
+    def parts_of(self, asset: str, run_id: str) -> list[CheckedRun]:
+        """Return what a run checked of an asset, by partition; what did not pass comes first."""
+        query = (
+            sa.select(RESULTS.c.check, RESULTS.c.status, RESULTS.c.partition, RESULTS.c.at)
+            .where(RESULTS.c.run_id == run_id, RESULTS.c.asset == asset)
+            .order_by(RESULTS.c.id)
+        )
+        with self.ledger.connect() as connection:
+            rows = list[Any](connection.execute(query))
+        parts: dict[str | None, CheckedRun] = {}
+        for check, status, partition, at in rows:
+            part = parts.setdefault(
+                partition, CheckedRun(run_id=run_id, partition=partition, at=at, statuses={})
+            )
+            part.statuses[check] = Status(status)
+        return sorted(
+            parts.values(), key=lambda part: part.count(Status.PASSED) == len(part.statuses)
+        )
+
     def outcomes(self, asset: str, *, runs: int) -> tuple[dict[str, Status], list[CheckOutcome]]:
         """Return each check's status before an asset's newest runs, and what came of it in them.
 

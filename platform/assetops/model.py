@@ -15,8 +15,7 @@ HELD_ROWS = "assetops/held_rows"
 MASK = "•••"
 # A run with this tag brings in only what is new; any other rebuilds its partitions.
 ONLY_PENDING = "assetops/only_pending"
-# The check that a landing file keeps its contract.
-CONTRACT_CHECK = "contract"
+CONTRACT_CHECK = "contract"  # that a landing file keeps it
 
 
 class Word(BaseModel):
@@ -224,6 +223,7 @@ class Verdict(Word):
     query: str | None = Field(default=None, description="SQL that finds the failing rows.")
     by_row: bool = Field(default=False, description="Whether each row that it finds is bad.")
     error: str | None = None
+    docs: str | None = Field(default=None, description="Where its Data Docs page is.")
     expectation: str | None = Field(default=None, description="Its type, where it is GX's.")
     arguments: dict[str, Any] = Field(default={}, description="What the expectation was given.")
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -59,7 +60,9 @@ class Settings(BaseModel):
         default=400, ge=1, description="Days that a check's results are kept; its latest always is."
     )
     data_docs_url: str = Field(
-        default="http://127.0.0.1:3001", description="Where Data Docs are read, for links to them."
+        default="http://127.0.0.1:3001",
+        pattern=r"^https?://[^/\s:]+(:\d{1,5})?(/\S*)?$",
+        description="Where Data Docs are read, for links to them.",
     )
     data_docs_runs: int = Field(
         default=20, ge=1, description="How many of an asset's newest runs Data Docs show."
@@ -89,6 +92,11 @@ class Settings(BaseModel):
     def ledger(self) -> str:
         """The ledger's SQLAlchemy URL."""
         return self.ledger_url or f"sqlite:///{self.home / 'ledger.db'}"
+
+    def data_docs_page(self, address: str, run_id: str, partition: str | None = None) -> str:
+        """Return where a person reads what a run found on a dataset."""
+        path = "/".join(filter(None, (address, run_id, partition)))
+        return f"{self.data_docs_url.rstrip('/')}/validations/{quote(path)}/index.html"
 
     @property
     def dbt_project(self) -> Path:

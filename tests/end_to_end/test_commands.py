@@ -182,18 +182,18 @@ def test_outside_of_a_project_every_command_says_so(tmp_path: Path, shop) -> Non
     assert "is not inside an AssetOps project" in done.stderr
 
 
-@pytest.fixture
-def port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def test_up_serves_the_history_and_stops_all_it_started(shop, port: int) -> None:
+def test_up_serves_the_history_and_stops_all_it_started(shop) -> None:
+    port, docs = free_port(), f"http://127.0.0.1:{free_port()}"
     child = subprocess.Popen(
         [sys.executable, "-c", "from assetops.cli import main; main()", "up", f"--port={port}"],
         cwd=shop.root,
-        env=shop.environment(**shop.measured),
+        env=shop.environment(**shop.measured, ASSETOPS_DATA_DOCS_URL=docs),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -202,6 +202,11 @@ def test_up_serves_the_history_and_stops_all_it_started(shop, port: int) -> None
         told = asked(port, query, until=lambda d: d["assetNodes"])
         assert [run["status"] for run in told["runsOrError"]["results"]] == ["SUCCESS"]
         assert len(told["assetNodes"]) > 30
+        with urllib.request.urlopen(f"{docs}/index.html", timeout=30) as page:
+            assert "marts/customers" in page.read().decode()
+        taken = shop.command("up", f"--port={free_port()}", ASSETOPS_DATA_DOCS_URL=docs)
+        assert taken.returncode == 2
+        assert "for Data Docs, cannot be used" in taken.stderr
         taken = shop.command("up", f"--port={port}")
         assert taken.returncode == 2
         assert f"Take another: --port {port + 1}" in taken.stderr

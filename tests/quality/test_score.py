@@ -115,4 +115,4 @@ def test_the_trend_is_the_score_after_each_run_and_a_check_stands_until_it_runs_
 
 
 def test_a_sparkline_goes_from_the_lowest_bar_to_the_highest() -> None:
-    assert sparkline([0, 50.0, 99.9, 100.0, None]) == "▁▅██ "
+    assert sparkline([0, 50.0, 99.9, 100.0, None]) == "▁▄▇█ "

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "build": "assetops.cli.build",
     "check": "assetops.cli.check",
+    "docs": "assetops.cli.docs",
     "doctor": "assetops.cli.doctor",
     "profile": "assetops.cli.profile",
     "quarantine": "assetops.cli.quarantine",

@@ -1,4 +1,4 @@
-"""`assetops up`: the UI and the daemon, started together and stopped together."""
+"""`assetops up`: the UI, the daemon and Data Docs, started and stopped together."""
 
 import os
 import signal
@@ -8,12 +8,17 @@ import sys
 import time
 from collections.abc import Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
 from assetops.cli import enter_platform
 from assetops.errors import AssetOpsError
 from assetops.settings import Settings, child_environment, dagster_home
+
+if TYPE_CHECKING:
+    from assetops.build import Platform
 
 GRACE_SECONDS = 15
 
@@ -22,10 +27,12 @@ GRACE_SECONDS = 15
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
 @click.option("--port", default=3000, show_default=True, help="Where the UI listens.")
 def command(host: str, port: int) -> None:
-    """Start the Dagster UI and its daemon; Ctrl-C stops both."""
-    settings = enter_platform().settings
+    """Start the Dagster UI, its daemon and Data Docs; Ctrl-C stops all."""
+    platform = enter_platform()
+    settings = platform.settings
     _reject_taken(host, port)
     click.echo(f"Dagster is at http://{host}:{port} in a few seconds. Ctrl-C stops it.")
+    serve_docs(platform)
     if host not in ("127.0.0.1", "localhost", "::1"):
         click.echo("Whoever reaches that address can run everything: Dagster's UI has no login.")
     code = supervise(
@@ -36,6 +43,17 @@ def command(host: str, port: int) -> None:
         settings,
     )
     raise SystemExit(code)
+
+
+def serve_docs(platform: "Platform") -> None:
+    """Answer where checks link to, if that is this machine; else somebody serves them there."""
+    from assetops.cli.docs import data_docs_of
+    from assetops.cli.docs_server import LOOPBACK, serve
+
+    address = urlsplit(url := platform.settings.data_docs_url)
+    if address.hostname in (LOOPBACK, "localhost") and address.port:
+        serve(data_docs_of(platform), address.port)
+    click.echo(f"Data Docs are at {url}")
 
 
 def supervise(commands: dict[str, Sequence[str]], settings: Settings) -> int:

@@ -101,7 +101,8 @@ def _ingested_asset(
             outcomes, faults = _look_at(dataset, work), []
         chosen = {check.name for check in context.selected_asset_check_keys}
         for verdict in _summaries(outcomes):
-            result = work.preflight.result(verdict, key)
+            docs = work.project.settings.data_docs_page(dataset.address, context.run.run_id)
+            result = work.preflight.result(verdict.model_copy(update={"docs": docs}), key)
             if result is None:
                 context.log.error(verdict.sentence())
             elif verdict.check in chosen:

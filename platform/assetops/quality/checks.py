@@ -19,6 +19,7 @@ from assetops.quality.report import metadata_of
 from assetops.quality.running import Table, run_suite
 from assetops.quality.suites import Suite
 from assetops.quality.words import columns_of, sentence
+from assetops.settings import Settings
 from assetops.warehouse import Connection, Warehouse
 from assetops.warehouse.failing import keep_failing
 
@@ -90,7 +91,7 @@ def gate_checks(
             suite,
             warehouse,
             ledger,
-            root=project.settings.root,
+            settings=project.settings,
             facts=facts,
             limit=project.settings.quarantine_rows,
         )
@@ -153,7 +154,7 @@ def _gate(
     warehouse: Warehouse,
     ledger: Ledger,
     *,
-    root: Path,
+    settings: Settings,
     facts: Facts,
     limit: int,
 ) -> dg.AssetChecksDefinition:
@@ -162,7 +163,7 @@ def _gate(
         known = {**facts(), **days_of(context.run.tags)}
         with warehouse.hold(f"run {run_id}", say=context.log.info):
             verdicts, state = judge(
-                dataset, suite, warehouse, ledger, facts=known, root=root, chosen=chosen
+                dataset, suite, warehouse, ledger, facts=known, root=settings.root, chosen=chosen
             )
             # One check alone says nothing of the rows that others have found.
             if len(verdicts) == len(suite.expectations):
@@ -172,7 +173,8 @@ def _gate(
                     )
         days = days_said(context.run.tags)
         ledger.record_results(dataset.address, verdicts, state=state, run_id=run_id, partition=days)
-        return [verdict.model_copy(update={"partition": days}) for verdict in verdicts]
+        docs = settings.data_docs_page(dataset.address, run_id, days)
+        return [v.model_copy(update={"partition": days, "docs": docs}) for v in verdicts]
 
     return suite_step(suite, dg.AssetKey(dataset.key), look, resources={"warehouse"})
 

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
@@ -51,7 +50,7 @@ def deep_checks(
             part,
             ledger,
             hold,
-            root=project.settings.root,
+            settings=project.settings,
             facts=facts,
         )
         for address, part in parts.items()
@@ -100,7 +99,7 @@ def standing_objections(ledger: Ledger, address: str, suite: Suite) -> list[Verd
 
 
 def _deep(
-    dataset: Dataset, suite: Suite, ledger: Ledger, hold: Hold, *, root: Path, facts: Facts
+    dataset: Dataset, suite: Suite, ledger: Ledger, hold: Hold, *, settings: Settings, facts: Facts
 ) -> dg.AssetChecksDefinition:
     def look(context: dg.AssetCheckExecutionContext, chosen: set[str]) -> list[Verdict]:
         if builds_tables(context):
@@ -115,12 +114,13 @@ def _deep(
                 still.relation,
                 part.only(chosen),
                 parameters=parameters_of(known) | previous,
-                root=root,
+                root=settings.root,
             )
         verdicts = [v.model_copy(update={"sampled_of": still.sampled_of}) for v in found]
         run_id = context.run.run_id
         ledger.record_results(dataset.address, verdicts, state=still.state, run_id=run_id)
-        return verdicts
+        docs = settings.data_docs_page(dataset.address, run_id)
+        return [verdict.model_copy(update={"docs": docs}) for verdict in verdicts]
 
     return suite_step(suite, dg.AssetKey(dataset.key), look, pool=None, depth=Depth.DEEP)
 

@@ -16,6 +16,8 @@ def metadata_of(verdict: Verdict) -> dict[str, dg.MetadataValue[Any]]:
     }
     if verdict.partition is not None:
         found["partition"] = dg.MetadataValue.text(verdict.partition)
+    if verdict.docs:
+        found["data docs"] = dg.MetadataValue.url(verdict.docs)
     if verdict.observed is not None:
         found["observed"] = _observed(verdict.observed)
     if verdict.rows is not None:

@@ -106,10 +106,9 @@ def trend_of(
 
 
 def sparkline(scores: Iterable[float | None]) -> str:
-    """Draw scores of 0 to 100 as a line of bars; a run that had none is a space."""
+    """Draw scores as bars, of which only 100 is a full one; a run that had none is a space."""
     return "".join(
-        " " if score is None else _BARS[min(int(score / 100 * len(_BARS)), len(_BARS) - 1)]
-        for score in scores
+        " " if score is None else _BARS[int(score / 100 * (len(_BARS) - 1))] for score in scores
     )
 
 
