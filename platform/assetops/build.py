@@ -28,9 +28,9 @@ from assetops.quality.deep import (
     deep_schedules,
     standing_objections,
 )
-from assetops.quality.depth import Depth
-from assetops.quality.reconcile_checks import Counterparts, reconcile_checks
+from assetops.quality.reconcile.checks import Counterparts, reconcile_checks
 from assetops.quality.suites import Suite, load_suites
+from assetops.quality.suites.depth import Depth
 from assetops.settings import Settings, load_settings
 from assetops.warehouse import Warehouse, WarehouseLock, journal
 from assetops.warehouse.snapshot import Snapshots

@@ -22,7 +22,7 @@ from assetops.model import (
 from assetops.project import Project
 from assetops.quality.engine import Validator
 from assetops.quality.suites import Expectation, Suite
-from assetops.quality.words import check_name
+from assetops.quality.suites.words import check_name
 from assetops.settings import Settings
 from assetops.warehouse import Warehouse, WarehouseLock
 

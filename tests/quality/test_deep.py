@@ -12,8 +12,8 @@ from assetops.ledger import Ledger
 from assetops.model import Dataset
 from assetops.project import Project
 from assetops.quality.deep import deep_checks, deep_jobs, deep_schedules, standing_objections
-from assetops.quality.depth import Deep, Depth, SuiteMeta
 from assetops.quality.suites import Expectation, Suite
+from assetops.quality.suites.depth import Deep, Depth, SuiteMeta
 from assetops.settings import Environment, Settings
 from assetops.warehouse import Warehouse
 from assetops.warehouse.snapshot import SampleSize, Snapshots

@@ -7,8 +7,8 @@ import pytest
 
 from assetops.errors import SuiteError
 from assetops.project import Project
-from assetops.quality.depth import Deep, Depth
 from assetops.quality.suites import Suite, load_suites
+from assetops.quality.suites.depth import Deep, Depth
 
 NOT_NULL = "expect_column_values_to_not_be_null"
 UNIQUE = "expect_column_values_to_be_unique"

@@ -12,7 +12,7 @@ import duckdb
 
 from assetops.model import Relation, Status, Verdict
 from assetops.quality.engine import Validator, validate
-from assetops.quality.evidence import cause, plain
+from assetops.quality.engine.evidence import cause, plain
 from assetops.warehouse import Warehouse
 
 Expecting = Callable[..., Any]

@@ -10,9 +10,9 @@ import pytest
 
 from assetops.errors import SuiteError
 from assetops.model import Relation, Status, Verdict
-from assetops.quality.fitness import misfit
-from assetops.quality.reading import Subject
 from assetops.quality.suites import read_suite
+from assetops.quality.suites.fitness import misfit
+from assetops.quality.suites.reading import Subject
 
 REGEX = "expect_column_values_to_match_regex"
 ARGUMENTS: dict[str, dict[str, Any]] = {

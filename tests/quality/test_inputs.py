@@ -14,9 +14,9 @@ from assetops.ledger import Ledger
 from assetops.model import Relation
 from assetops.project import Project
 from assetops.quality.checks import judge
-from assetops.quality.inputs import Input, prepared
-from assetops.quality.parameters import parameters_of
 from assetops.quality.suites import load_suites
+from assetops.quality.suites.inputs import Input, prepared
+from assetops.quality.suites.parameters import parameters_of
 from assetops.warehouse import Warehouse
 
 ORDERS = Relation(schema_name="marts", name="orders")

@@ -12,9 +12,9 @@ import pytest
 from assetops.errors import SuiteError
 from assetops.model import Status, Verdict
 from assetops.project import Project
-from assetops.quality.plugins import import_plugins
-from assetops.quality.sql_rules import filled_in, sql_arguments
+from assetops.quality.engine.plugins import import_plugins
 from assetops.quality.suites import load_suites
+from assetops.quality.suites.sql_rules import filled_in, sql_arguments
 
 Expecting = Callable[..., Any]
 Judged = Callable[..., dict[str, Verdict]]

@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from assetops.model import Severity, Verdict
-from assetops.quality.canonical import Dialect, Form, form_of, readable
 from assetops.quality.reconcile import SHOWN, Comparison, Side
+from assetops.quality.reconcile.canonical import Dialect, Form, form_of, readable
 
 FORMS = {"id": Form.WHOLE, "email": Form.TEXT, "total": Form.DECIMAL, "seen": Form.MOMENT}
 

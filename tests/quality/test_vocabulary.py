@@ -11,7 +11,7 @@ from tests.quality.cases import BEYOND_SQL, CASES, NUMBERS, TABLE, Judged
 
 from assetops.model import Relation, Status
 from assetops.quality.gx import vocabulary_of_gx
-from assetops.quality.vocabulary import builtin
+from assetops.quality.suites.vocabulary import builtin
 
 
 def full(kind: str) -> str:
@@ -20,7 +20,7 @@ def full(kind: str) -> str:
 
 def test_the_shipped_vocabulary_is_that_of_the_installed_gx() -> None:
     shipped = json.loads(
-        resources.files("assetops.quality").joinpath("vocabulary.json").read_text()
+        resources.files("assetops.quality.suites").joinpath("vocabulary.json").read_text()
     )
     assert shipped == vocabulary_of_gx()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from assetops.quality.words import check_name, sentence
+from assetops.quality.suites.words import check_name, sentence
 
 NOT_NULL = "expect_column_values_to_not_be_null"
 BETWEEN = "expect_column_values_to_be_between"

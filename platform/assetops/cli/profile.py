@@ -130,7 +130,7 @@ def _write(platform: "Platform", draft: "Draft") -> Path:
 
 
 def _proposals(draft: "Draft") -> RenderableType:
-    from assetops.quality.words import sentence
+    from assetops.quality.suites.words import sentence
 
     grid = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("Severity", "Expects", "Because"):

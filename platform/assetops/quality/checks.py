@@ -11,14 +11,14 @@ from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
 from assetops.model import EXIT_CODE, Batch, Dataset, Relation, Severity, Status, Verdict
 from assetops.project import Project
-from assetops.quality.depth import Depth
-from assetops.quality.inputs import files_state
-from assetops.quality.parameters import days_of, days_said, parameters_of
 from assetops.quality.previous import compared
 from assetops.quality.report import metadata_of
 from assetops.quality.running import Table, run_suite
 from assetops.quality.suites import Suite
-from assetops.quality.words import columns_of, sentence
+from assetops.quality.suites.depth import Depth
+from assetops.quality.suites.inputs import files_state
+from assetops.quality.suites.parameters import days_of, days_said, parameters_of
+from assetops.quality.suites.words import columns_of, sentence
 from assetops.settings import Settings
 from assetops.warehouse import Connection, Warehouse
 from assetops.warehouse.failing import keep_failing

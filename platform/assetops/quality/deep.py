@@ -15,10 +15,10 @@ from assetops.ledger import Ledger
 from assetops.model import Dataset, Severity, Verdict
 from assetops.project import Project
 from assetops.quality.checks import Facts, suite_step, validated
-from assetops.quality.depth import CRON, Depth, is_cron
-from assetops.quality.parameters import parameters_of
 from assetops.quality.previous import compared
 from assetops.quality.suites import Suite
+from assetops.quality.suites.depth import CRON, Depth, is_cron
+from assetops.quality.suites.parameters import parameters_of
 from assetops.settings import Settings
 from assetops.warehouse.snapshot import SampleSize, Snapshot
 

@@ -8,8 +8,8 @@ from great_expectations.datasource.fluent.sources import DataSourceManager
 from great_expectations.expectations import core
 from great_expectations.expectations.expectation import Expectation
 
-import assetops.quality.metrics  # noqa: F401  (what GX cannot ask of DuckDB)
-from assetops.quality.execution import DuckDBExecutionEngine
+import assetops.quality.engine.metrics  # noqa: F401  (what GX cannot ask of DuckDB)
+from assetops.quality.engine.execution import DuckDBExecutionEngine
 
 # GX's field `type` hides Python's `type` inside the class.
 _Engine = type[DuckDBExecutionEngine]

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from assetops.model import Verdict
-from assetops.quality.reading import Expectation
 from assetops.quality.suites import Suite
+from assetops.quality.suites.reading import Expectation
 
 _OWN = "previous_value"
 _ROWS = "previous_row_count"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from assetops.model import Relation, Verdict
-from assetops.quality.inputs import prepared
 from assetops.quality.suites import Suite
+from assetops.quality.suites.inputs import prepared
 
 
 @dataclass(frozen=True)

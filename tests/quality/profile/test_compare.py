@@ -8,8 +8,8 @@ import pytest
 
 from assetops.quality.profile.compare import Change, differences
 from assetops.quality.profile.draft import Draft
-from assetops.quality.reading import Expectation
 from assetops.quality.suites import Suite
+from assetops.quality.suites.reading import Expectation
 
 BETWEEN = "expect_column_values_to_be_between"
 IN_SET = "expect_column_values_to_be_in_set"

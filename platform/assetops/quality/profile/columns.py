@@ -21,7 +21,7 @@ from assetops.quality.profile.subject import (
     number,
     propose,
 )
-from assetops.quality.reading import Expectation
+from assetops.quality.suites.reading import Expectation
 
 NOT_NULL = "expect_column_values_to_not_be_null"
 SHARE_GIVEN = "expect_column_proportion_of_non_null_values_to_be_between"

@@ -10,7 +10,7 @@ from assetops.quality.profile.draft import Draft
 from assetops.quality.profile.scan import Group, Measures
 from assetops.quality.profile.subject import number
 from assetops.quality.suites import Expectation, Suite
-from assetops.quality.words import columns_of, sentence
+from assetops.quality.suites.words import columns_of, sentence
 
 ADD, CONTRADICTED, TIGHTER, LOOSER, OTHERWISE = "add", "contradicted", "tighter", "looser", "other"
 

@@ -15,7 +15,7 @@ from assetops.quality.profile.columns import column_rules
 from assetops.quality.profile.scan import Closer, Field, Scan, literal
 from assetops.quality.profile.subject import Subject
 from assetops.quality.profile.texts import has_few_values, patterns_of, text_rules
-from assetops.quality.reading import BOOKKEEPING, Expectation
+from assetops.quality.suites.reading import BOOKKEEPING, Expectation
 from assetops.warehouse import Connection
 
 _SAMPLE = "assetops_profile_sample"

@@ -8,8 +8,8 @@ from typing import Any
 
 from assetops.model import Dataset, Severity
 from assetops.quality.profile.scan import NUMBER, Field, Measures, Scan
-from assetops.quality.reading import Expectation
-from assetops.quality.words import check_name
+from assetops.quality.suites.reading import Expectation
+from assetops.quality.suites.words import check_name
 
 # With fewer rows, a rule is a guess: it may warn, and may not block.
 ENOUGH_ROWS = 100

@@ -8,7 +8,7 @@ from assetops.model import Severity
 from assetops.quality.profile.bounds import FEW_DAYS, around, shares_around, two_digits
 from assetops.quality.profile.scan import BOOLEAN, NUMBER, OTHER, TEXT, TIME, Field
 from assetops.quality.profile.subject import Subject, counted, is_amount, number, propose
-from assetops.quality.reading import Expectation
+from assetops.quality.suites.reading import Expectation
 
 COLUMNS = "expect_table_columns_to_match_ordered_list"
 TYPE = "expect_column_values_to_be_of_type"

@@ -9,7 +9,7 @@ from assetops.quality.profile.bounds import FEW_DAYS, round_up, shares_around
 from assetops.quality.profile.patterns import PATTERNS, Pattern, of_prefix
 from assetops.quality.profile.scan import TEXT, Field, Group
 from assetops.quality.profile.subject import Subject, number, propose
-from assetops.quality.reading import Expectation
+from assetops.quality.suites.reading import Expectation
 
 IN_SET = "expect_column_values_to_be_in_set"
 CONTAIN = "expect_column_distinct_values_to_contain_set"

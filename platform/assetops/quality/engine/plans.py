@@ -14,7 +14,7 @@ from great_expectations.expectations.registry import get_expectation_impl
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_graph import ValidationGraph
 
-from assetops.quality.execution import DuckDBExecutionEngine
+from assetops.quality.engine.execution import DuckDBExecutionEngine
 
 BATCH = "batch"
 RESULT = {

@@ -9,8 +9,8 @@ from typing import Any
 from great_expectations.compatibility import pydantic
 from great_expectations.expectations.core import UnexpectedRowsExpectation
 
-from assetops.quality.sql_rules import filled_in, sql_arguments
-from assetops.quality.vocabulary import defined_in
+from assetops.quality.suites.sql_rules import filled_in, sql_arguments
+from assetops.quality.suites.vocabulary import defined_in
 
 
 @cache

@@ -28,8 +28,8 @@ from great_expectations.expectations.metrics.map_metric_provider import (
 from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
 from great_expectations.expectations.metrics.util import get_dbms_compatible_metric_domain_kwargs
 
-from assetops.quality.execution import DuckDBExecutionEngine
-from assetops.quality.fusion import from_clause
+from assetops.quality.engine.execution import DuckDBExecutionEngine
+from assetops.quality.engine.fusion import from_clause
 
 # So many different values are told apart in a query; they are named there by their hash.
 MOST_VALUES = 10_000

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from assetops.errors import SuiteError, did_you_mean
 from assetops.model import Severity, Word
-from assetops.quality.depth import (
+from assetops.quality.suites.depth import (
     Depth,
     SuiteMeta,
     depth_mistakes,
@@ -20,11 +20,11 @@ from assetops.quality.depth import (
     suite_meta,
     suite_mistakes,
 )
-from assetops.quality.fitness import misfit
-from assetops.quality.inputs import Input, input_mistakes
-from assetops.quality.parameters import PARAMETERS
-from assetops.quality.vocabulary import Arguments, has_figure
-from assetops.quality.words import check_name, columns_in, columns_of
+from assetops.quality.suites.fitness import misfit
+from assetops.quality.suites.inputs import Input, input_mistakes
+from assetops.quality.suites.parameters import PARAMETERS
+from assetops.quality.suites.vocabulary import Arguments, has_figure
+from assetops.quality.suites.words import check_name, columns_in, columns_of
 
 # Columns that ingestion adds: to a candidate table, and to raw.
 BOOKKEEPING = frozenset({"_row", "_partition", "_landed_at", "_load_id"})

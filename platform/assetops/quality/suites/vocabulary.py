@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assetops.errors import SuiteError
 from assetops.model import Word
-from assetops.quality.sql_rules import sql_arguments
+from assetops.quality.suites.sql_rules import sql_arguments
 
 
 class Arguments(Word):
@@ -28,7 +28,7 @@ class Arguments(Word):
 @cache
 def builtin() -> Mapping[str, Arguments]:
     """Return GX's own expectations; the file is written by `gx.vocabulary_of_gx`."""
-    text = resources.files("assetops.quality").joinpath("vocabulary.json").read_text()
+    text = resources.files("assetops.quality.suites").joinpath("vocabulary.json").read_text()
     return {kind: Arguments.model_validate(given) for kind, given in json.loads(text).items()}
 
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from assetops.errors import CheckCouldNotRun, did_you_mean
 from assetops.model import Duration, Format, Relation, Word, quote, timedelta_of
-from assetops.quality.parameters import PARAMETERS
+from assetops.quality.suites.parameters import PARAMETERS
 from assetops.warehouse import Connection, SqlError
 
 _PREPARED = Relation(schema_name="temp", name="batch_to_check")

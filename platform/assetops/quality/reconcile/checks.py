@@ -11,12 +11,12 @@ from assetops.errors import CheckCouldNotRun, did_you_mean
 from assetops.ledger import Ledger
 from assetops.model import Dataset, Relation, Status, Verdict, literal
 from assetops.project import Project
-from assetops.quality.canonical import Dialect, Form, form_of
 from assetops.quality.checks import check_step, key_of
-from assetops.quality.counterparts import Reconcile
 from assetops.quality.deep import builds_tables
 from assetops.quality.reconcile import Comparison, Row, Side
+from assetops.quality.reconcile.canonical import Dialect, Form, form_of
 from assetops.quality.suites import Suite
+from assetops.quality.suites.counterparts import Reconcile
 from assetops.warehouse import Connection, SqlError
 from assetops.warehouse.duckdb import columns_of
 from assetops.warehouse.snapshot import Snapshot

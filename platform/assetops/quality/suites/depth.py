@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from assetops.errors import did_you_mean
 from assetops.model import Word
 from assetops.project import mistake
-from assetops.quality.counterparts import Reconcile
+from assetops.quality.suites.counterparts import Reconcile
 
 # What is said of the whole table cannot be seen in some of its rows.
 _WHOLE_TABLE = re.compile(

@@ -151,7 +151,7 @@ class DataDocs:
         if not found:
             return self._asset(address, missing=run_id, below=2)
         # Great Expectations takes seconds to import: only who opens such a page pays for it.
-        from assetops.quality.pages import run_page
+        from assetops.quality.data_docs.pages import run_page
 
         run = CheckedRun(
             run_id=run_id,
@@ -197,7 +197,9 @@ def _render(template: str, **facts: Any) -> str:
 @cache
 def _templates() -> Environment:
     return Environment(
-        loader=PackageLoader("assetops.quality", "templates"), autoescape=True, trim_blocks=True
+        loader=PackageLoader("assetops.quality.data_docs", "templates"),
+        autoescape=True,
+        trim_blocks=True,
     )
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from assetops.errors import SuiteError, did_you_mean
 from assetops.model import Word
 from assetops.project import Project
-from assetops.quality.depth import Depth, SuiteMeta
-from assetops.quality.inputs import Input
-from assetops.quality.parameters import PARAMETERS, PREVIOUS
-from assetops.quality.reading import Expectation, Reader, Subject
-from assetops.quality.vocabulary import Arguments, vocabulary
+from assetops.quality.suites.depth import Depth, SuiteMeta
+from assetops.quality.suites.inputs import Input
+from assetops.quality.suites.parameters import PARAMETERS, PREVIOUS
+from assetops.quality.suites.reading import Expectation, Reader, Subject
+from assetops.quality.suites.vocabulary import Arguments, vocabulary
 
 __all__ = ["Expectation", "Suite", "load_suites", "read_suite"]
 

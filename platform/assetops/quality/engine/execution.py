@@ -17,8 +17,8 @@ from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemy
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from assetops.model import Relation
-from assetops.quality.dialect import DRIVER, DialectModule, Inspector
-from assetops.quality.fusion import Aggregate, aggregate_of, from_clause
+from assetops.quality.engine.dialect import DRIVER, DialectModule, Inspector
+from assetops.quality.engine.fusion import Aggregate, aggregate_of, from_clause
 
 
 class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):

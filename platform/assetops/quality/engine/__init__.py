@@ -8,20 +8,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import assetops.quality.late  # before anything else imports Great Expectations
+import assetops.quality.engine.late  # before anything else imports Great Expectations
 
 # isort: split
 from great_expectations.core.suite_parameters import is_suite_parameter, parse_suite_parameter
 
-import assetops.quality.metrics  # noqa: F401  (what GX cannot ask of DuckDB)
+import assetops.quality.engine.metrics  # noqa: F401  (what GX cannot ask of DuckDB)
 from assetops.errors import CheckCouldNotRun
 from assetops.model import Relation, Status, Verdict
-from assetops.quality.evidence import Evidence, cause, plain
-from assetops.quality.execution import DuckDBExecutionEngine, open_engine
-from assetops.quality.plans import BATCH, RESULT, Plan, plan, resolve
-from assetops.quality.plugins import import_plugins
+from assetops.quality.engine.evidence import Evidence, cause, plain
+from assetops.quality.engine.execution import DuckDBExecutionEngine, open_engine
+from assetops.quality.engine.plans import BATCH, RESULT, Plan, plan, resolve
+from assetops.quality.engine.plugins import import_plugins
 from assetops.quality.suites import Expectation, Suite
-from assetops.quality.words import columns_of, sentence
+from assetops.quality.suites.words import columns_of, sentence
 
 # What cannot be evaluated is told in a verdict; GX would log it to the terminal as well.
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)

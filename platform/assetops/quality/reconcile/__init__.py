@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assetops.model import Severity, Status, Verdict, quote
-from assetops.quality.canonical import Dialect, Form, hash_of, readable, text_of
+from assetops.quality.reconcile.canonical import Dialect, Form, hash_of, readable, text_of
 
 SHOWN = 20
 _MASK = "•••"

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from great_expectations.expectations.metrics.query_metric_provider import QueryMetricProvider
 
 from assetops.model import MASK, quote
-from assetops.quality.execution import DuckDBExecutionEngine
-from assetops.quality.fusion import from_clause
+from assetops.quality.engine.execution import DuckDBExecutionEngine
+from assetops.quality.engine.fusion import from_clause
 
 SAMPLE_ROWS = 20
 _SEEN = 5

@@ -19,7 +19,7 @@ from great_expectations.render.view import DefaultJinjaPageView
 from jinja2 import ChoiceLoader, PackageLoader, pass_context
 
 from assetops.model import MASK, Status, Verdict
-from assetops.quality.words import columns_of
+from assetops.quality.suites.words import columns_of
 
 
 def run_page(
@@ -58,7 +58,7 @@ class _View(DefaultJinjaPageView):
 
     def __init__(self) -> None:
         super().__init__()
-        ours = PackageLoader("assetops.quality", "templates")
+        ours = PackageLoader("assetops.quality.data_docs", "templates")
         assert self.env.loader is not None  # GX gives its own
         self.env.loader = ChoiceLoader([ours, self.env.loader])
         rendered = self.render_content_block
