@@ -28,8 +28,11 @@ class Outcome:
     def verdict(self) -> str:
         """Say in one line how it ended."""
         if self.exit_code == 0:
-            done = "All checks passed" if self.checks_only else self.publication
-            return f"{done} in {self.seconds:.1f} s."
+            warned = sum(row.warned for row in self.assets)
+            passed = (
+                f"No critical check failed; {warned} warned," if warned else "All checks passed"
+            )
+            return f"{passed if self.checks_only else self.publication} in {self.seconds:.1f} s."
         kept = "" if self.checks_only else " Nothing was published: consumers see what they saw."
         if self.exit_code == 1:
             return f"The data is bad.{kept}"
