@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from tests.end_to_end.conftest import YESTERDAY, Shop, simulate
+from tests.end_to_end.conftest import DAYS, YESTERDAY, Shop, simulate
 from tests.end_to_end.observed import ended, instance_of, loads, runs, start, until
 
 from assetops.cli.progress import Progress
@@ -97,7 +97,7 @@ def started_by_the_ui(shop: Shop, first: date, last: date) -> subprocess.Popen[b
 
 
 def test_of_two_first_builds_at_once_one_waits_and_says_for_whom(empty_shop):
-    simulate(empty_shop.root, 3, start=YESTERDAY - timedelta(days=2))
+    simulate(empty_shop.root, DAYS, start=YESTERDAY - timedelta(days=DAYS - 1))
     processes = [start(empty_shop, *BUILD) for _ in range(2)]
     outcomes = [(process.pid, *ended(process)) for process in processes]
 

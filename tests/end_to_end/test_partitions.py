@@ -165,7 +165,7 @@ def test_a_bad_day_holds_back_what_is_published_and_no_other_day(behind):
 
 
 def test_days_built_one_by_one_equal_all_in_one_run(empty_shop, tmp_path: Path):
-    shop, number = empty_shop, 2
+    shop, number = empty_shop, 3
     whole = tmp_path / "whole"
     simulate(whole, number, start=day(0))
     source = whole / "data/dev/landing/retail"
