@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from assetops.errors import ConfigError, ContractError, did_you_mean
 from assetops.model import (
+    MASK,
     Column,
     ColumnContract,
     Contract,
@@ -205,7 +206,10 @@ def mistake(kind: type[BaseModel], error: Mapping[str, Any], block: str = "contr
         return f"{key} is no key of a {block}.{did_you_mean(path[-1], known)}"
     if error["type"] == "missing":
         return f"{key} is missing."
-    return f"{key} is {error['input']!r}: {error['msg']}."
+    # A URL that should not be there may have a password in it.
+    said = repr(error["input"])
+    said = MASK if "://" in said else said
+    return f"{key} is {said}: {error['msg']}."
 
 
 def _fields_at(kind: type[BaseModel], path: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from assetops.errors import ConfigError, did_you_mean
+from assetops.errors import CheckCouldNotRun, ConfigError, did_you_mean
 
 
 class Environment(StrEnum):
@@ -141,6 +141,16 @@ def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Setti
         # The value itself stays out of the message: a setting may hold a password.
         name = "ASSETOPS_" + str(first["loc"][0]).upper()
         raise ConfigError(f"{name}: {first['msg']}.") from None
+
+
+def connection_url(variable: str) -> str:
+    """Return the URL in an environment variable that a suite names; it is kept nowhere else."""
+    url = os.environ.get(variable)
+    if not url:
+        raise CheckCouldNotRun(
+            f"{variable} is not set. Set it in the environment to the URL of the database."
+        )
+    return url
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

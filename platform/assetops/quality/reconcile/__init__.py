@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from assetops.model import Severity, Status, Verdict, quote
@@ -23,6 +23,8 @@ class Side:
     # Quoted, or a query in parentheses.
     table: str
     ask: Callable[[str], Sequence[Row]]
+    # The columns' types by their names.
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,19 @@ from assetops.project import Project
 from assetops.quality.checks import check_step, key_of
 from assetops.quality.deep import builds_tables
 from assetops.quality.reconcile import Comparison, Row, Side
-from assetops.quality.reconcile.canonical import Dialect, Form, form_of
+from assetops.quality.reconcile.canonical import Dialect, Form, form_of, shared_form
 from assetops.quality.suites import Suite
-from assetops.quality.suites.counterparts import Reconcile
+from assetops.quality.suites.counterparts import Reconcile, relation_of
 from assetops.warehouse import Connection, SqlError
 from assetops.warehouse.duckdb import columns_of
+from assetops.warehouse.postgres import (
+    PostgresConnection,
+    PostgresError,
+    open_postgres,
+    postgres_columns,
+    rows,
+    said,
+)
 from assetops.warehouse.snapshot import Snapshot
 
 _THERE = "assetops_there"
@@ -83,11 +91,21 @@ def _reconciled(
             still = stack.enter_context(counterparts.private(dataset.relation, _all, seed=0))
             state = still.state
             connection = stack.enter_context(closing(still.open()))
-            here = Side("the table", Dialect.DUCKDB, still.relation.quoted, _asking(connection))
-            there = _there(connection, dataset, counterparts)
+            here = Side(
+                "the table",
+                Dialect.DUCKDB,
+                still.relation.quoted,
+                _asking(connection),
+                dict(columns_of(connection, still.relation)),
+            )
+            if wanted.connection:
+                reached = stack.enter_context(closing(open_postgres(wanted.connection)))
+                there = _in_postgres(reached, dataset, wanted)
+            else:
+                there = _released(connection, dataset, counterparts)
             key = wanted.key or [name for name in key_of(dataset, suite) if name != "_row"]
             comparison = Comparison(
-                forms=_forms(connection, still.relation, there, wanted, key),
+                forms=_forms(here, there, wanted, key),
                 key=key,
                 buckets=wanted.buckets,
                 pii={column.name for column in dataset.columns if column.pii},
@@ -109,14 +127,36 @@ def _all(rows: int) -> None:
     return None
 
 
-def _there(connection: Connection, dataset: Dataset, counterparts: Counterparts) -> Side:
+def _released(connection: Connection, dataset: Dataset, counterparts: Counterparts) -> Side:
     found = counterparts.released(dataset)
     if found is None:
         raise CheckCouldNotRun(f"{dataset.address} is in no release yet. Build and publish it.")
     file, relation, _ = found
     connection.execute(f"attach {literal(str(file))} as {_THERE} (read_only)")
-    table = f"{_THERE}.{relation.quoted}"
-    return Side("the release", Dialect.DUCKDB, table, _asking(connection))
+    table, ask = f"{_THERE}.{relation.quoted}", _asking(connection)
+    types = {name: kind for name, kind, *_ in ask(f"describe {table}")}
+    return Side("the release", Dialect.DUCKDB, table, ask, types)
+
+
+def _in_postgres(connection: PostgresConnection, dataset: Dataset, wanted: Reconcile) -> Side:
+    relation = relation_of(wanted.table) if wanted.table else dataset.relation
+    try:
+        types = dict(postgres_columns(connection, relation))
+    except PostgresError as error:
+        raise CheckCouldNotRun(f"{relation} cannot be read in Postgres: {said(error)}.") from None
+    if not types:
+        raise CheckCouldNotRun(
+            f"{relation} is not there, in the Postgres of {wanted.connection}. "
+            "Name its table in reconcile.table, as schema.table."
+        )
+
+    def ask(sql: str) -> Sequence[Row]:
+        try:
+            return rows(connection, sql)
+        except PostgresError as error:
+            raise _incomparable(getattr(error, "orig", None) or error) from None
+
+    return Side("Postgres", Dialect.POSTGRES, relation.quoted, ask, types)
 
 
 def _asking(connection: Connection) -> Callable[[str], Sequence[Row]]:
@@ -124,31 +164,35 @@ def _asking(connection: Connection) -> Callable[[str], Sequence[Row]]:
         try:
             rows: list[Row] = connection.execute(sql).fetchall()
         except SqlError as error:
-            # Without the values that it may quote.
-            raise CheckCouldNotRun(
-                f"the tables cannot be compared: {type(error).__name__}"
-            ) from None
+            raise _incomparable(error) from None
         return rows
 
     return ask
 
 
-def _forms(
-    connection: Connection, here: Relation, there: Side, wanted: Reconcile, key: Sequence[str]
-) -> dict[str, Form]:
+def _incomparable(error: BaseException) -> CheckCouldNotRun:
+    """Return what went wrong without its text, which may quote a value."""
+    return CheckCouldNotRun(f"the tables cannot be compared: {type(error).__name__}")
+
+
+def _forms(here: Side, there: Side, wanted: Reconcile, key: Sequence[str]) -> dict[str, Form]:
     """Return how each compared column is written; both tables have to have it."""
-    types = dict(columns_of(connection, here))
-    other = {name for name, *_ in there.ask(f"describe {there.table}")}
-    names = list(dict.fromkeys([*key, *wanted.columns])) if wanted.columns else list(types)
-    for name in (*names, *key):
-        for place, known in ((str(here), set(types)), (there.name, other)):
-            if name not in known:
-                near = did_you_mean(name, known)
-                raise CheckCouldNotRun(f"{place} has no column {name}.{near}")
-    forms = {name: form_of(types[name]) for name in names}
-    strange = [f"{name} ({types[name]})" for name, form in forms.items() if form is None]
+    names = list(dict.fromkeys([*key, *wanted.columns])) if wanted.columns else list(here.types)
+    forms, strange = {}, []
+    for name in dict.fromkeys([*names, *key]):
+        for side in (here, there):
+            if name not in side.types:
+                near = did_you_mean(name, side.types)
+                raise CheckCouldNotRun(f"{side.name} has no column {name}.{near}")
+        mine, theirs = (form_of(side.types[name], side.dialect) for side in (here, there))
+        shared = shared_form(mine, theirs) if mine and theirs else None
+        if shared is None:
+            types = " and ".join(dict.fromkeys(side.types[name] for side in (here, there)))
+            strange.append(f"{name} ({types})")
+        else:
+            forms[name] = shared
     if strange:
         raise CheckCouldNotRun(
             f"{', '.join(strange)} cannot be compared: name the others in reconcile.columns."
         )
-    return {name: form for name, form in forms.items() if form is not None}
+    return forms
