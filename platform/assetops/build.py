@@ -11,6 +11,7 @@ import dagster as dg
 from assetops.dbt.assets import Transformation, transformed_assets
 from assetops.dbt.manifest import refresh_manifest
 from assetops.errors import AssetOpsError
+from assetops.ingest.again import reader_of
 from assetops.ingest.assets import Ingestion, Preflight, ingested_assets, pending
 from assetops.ingest.landing import landed_files
 from assetops.ingest.load import Loader
@@ -250,7 +251,11 @@ def _deep_checks(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
     project, releases = platform.project, platform.releases
     snapshots = Snapshots(platform.settings.home / "snapshots", platform.warehouse)
     hold = held_still(releases, snapshots, platform.standing)
-    counterparts = Counterparts(snapshots.of_warehouse, lambda mart: released(releases, mart))
+    counterparts = Counterparts(
+        snapshots.of_warehouse,
+        lambda mart: released(releases, mart),
+        lambda source: reader_of(source, platform.settings.landing_dir),
+    )
     facts = _gate_facts(platform)
     return [
         *deep_checks(project, platform.ledger, platform.suites, hold, facts),

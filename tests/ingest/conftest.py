@@ -49,6 +49,10 @@ class Source:
         gate = batch_gate(self.warehouse, ledger, self.suites)
         self.loader = Loader(self.warehouse, ledger, root / "quarantine", gate)
 
+    @property
+    def landing(self) -> Path:
+        return self.settings.root / "landing"
+
     def on_bad_rows(self, choice: str, **more: Any) -> None:
         self.dataset = Dataset(
             key=("retail", "orders"),
@@ -83,8 +87,8 @@ class Source:
         )
 
     def land(self, rows: Sequence[str], day: date = DAY) -> Batch:
-        file = self.settings.root / f"landing/{day}.csv"
-        file.parent.mkdir(exist_ok=True)
+        file = self.landing / f"retail/orders/{day}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
         return Batch(
             source="retail/orders",

@@ -8,7 +8,8 @@ from assetops.errors import AssetOpsError
 from assetops.ingest.release import Returned, release
 from assetops.model import Dataset
 from assetops.warehouse import journal
-from assetops.warehouse.quarantine import State, decide, held_rows, rows
+from assetops.warehouse.held import rows
+from assetops.warehouse.quarantine import State, decide, held_rows
 
 ANY_STATUS = ("expect_column_values_to_not_be_null", {"column": "status"})
 POSITIVE = ("expect_column_values_to_be_between", {"column": "total", "min_value": 0})

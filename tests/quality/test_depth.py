@@ -88,6 +88,20 @@ def test_a_mistake_in_the_suites_own_meta_names_the_key(
     assert said in mistakes(project)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"with": "landed"}, "no file lands for what is no ingested source"),
+        ({"with": "release", "files": 3}, "files are what landed: leave them out"),
+    ],
+)
+def test_what_cannot_be_reconciled_so_is_said_when_the_suite_is_read(
+    project: Project, wanted: dict[str, Any], said: str
+) -> None:
+    written(project, reconcile=[wanted])
+    assert said in mistakes(project)
+
+
 def test_what_is_said_of_the_whole_table_is_not_asked_of_a_sample(project: Project) -> None:
     unique = {"type": UNIQUE, "kwargs": {"column": "order_id"}, "meta": {"depth": "deep"}}
     written(project, unique, deep={"sample": 10})

@@ -40,7 +40,11 @@ def command(assets: tuple[str, ...], deep: bool, as_json: bool) -> None:
                 if (verdict.check in aside) != deep:
                     continue
                 style = {"passed": "green", "failed": "red", "errored": "yellow"}[verdict.status]
-                found = "" if verdict.status == "passed" else verdict.sentence()
+                part = verdict.status == "passed" and verdict.sampled_of is not None
+                looked = (
+                    f"{verdict.rows:,} of {verdict.sampled_of:,} rows looked at" if part else ""
+                )
+                found = looked if verdict.status == "passed" else verdict.sentence()
                 table.add_row(verdict.check, f"[{style}]{verdict.status}[/{style}]", found)
         console.print(table)
         for failure in outcome.failures:

@@ -30,7 +30,8 @@ def command() -> None:
 @_JSON
 def list_assets(as_json: bool) -> None:
     """Say of which assets rows were held back, how many, and why."""
-    from assetops.warehouse.quarantine import State, counts, reasons
+    from assetops.warehouse.held import counts, reasons
+    from assetops.warehouse.quarantine import State
 
     platform = enter_platform()
     found: list[dict[str, Any]] = []
@@ -75,7 +76,8 @@ def list_assets(as_json: bool) -> None:
 @_JSON
 def show(asset: str, state: str, limit: int, as_json: bool) -> None:
     """Show the rows of ASSET that were held back, each with what it broke."""
-    from assetops.warehouse.quarantine import State, counts, rows
+    from assetops.warehouse.held import counts, rows
+    from assetops.warehouse.quarantine import State
 
     platform = enter_platform()
     dataset = platform.project.dataset(asset)

@@ -107,13 +107,7 @@ class Loader:
         try:
             make_candidate(connection, batch.file, dataset, candidate)
             landed = count_rows(connection, candidate.quoted)
-            discarded = take_out_discarded(
-                connection,
-                dataset,
-                candidate,
-                fingerprint=batch.fingerprint,
-                partition=batch.partition,
-            )
+            discarded = take_out_discarded(connection, dataset, candidate, batch)
             if landed == discarded:
                 raise IngestError(f"{batch.file.name}: every row of it was discarded. Remove it.")
         except IngestError as fault:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from assetops.model import Batch
+from assetops.model import Batch, Relation
 from assetops.warehouse.duckdb import Connection
 
+LOADS = Relation(schema_name="_assetops", name="loads")
 _CREATE = """
 create schema if not exists _assetops;
 create table if not exists _assetops.loads (
@@ -46,6 +47,11 @@ def prepare(connection: Connection) -> None:
 def standing_loads(connection: Connection, source: str) -> dict[date | None, Load]:
     """Return what stands in raw for a source: the newest load of each partition."""
     prepare(connection)
+    return loads_in(connection, source)
+
+
+def loads_in(connection: Connection, source: str) -> dict[date | None, Load]:
+    """Return the same from a copy of the journal, which nobody writes."""
     rows = connection.execute(
         "select load_id, partition, file, fingerprint, rows, as_of, run_id, loaded_at, "
         "coalesce(held_back, 0) "

@@ -1,13 +1,13 @@
 """Rows that were held back: one table per dataset, in a schema that is never published."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from assetops.errors import AssetOpsError
-from assetops.model import MASK, Dataset, Relation, quote
+from assetops.model import Dataset, Relation, quote
 from assetops.warehouse.duckdb import Connection, columns_of
 
 SCHEMA = "quarantine"
@@ -60,6 +60,18 @@ class HeldRow:
     partition: date | None
     fingerprint: str
     blocked: bool
+
+
+class Content(Protocol):
+    """What was in a file: a batch that comes, or a load of the journal."""
+
+    @property
+    def partition(self) -> date | None:
+        """The day on which it landed."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies it."""
 
 
 def table_of(dataset: Dataset) -> Relation:
@@ -145,21 +157,33 @@ def _keep(
 
 
 def take_out_discarded(
-    connection: Connection,
-    dataset: Dataset,
-    candidate: Relation,
-    *,
-    fingerprint: str,
-    partition: date | None,
+    connection: Connection, dataset: Dataset, candidate: Relation, content: Content
 ) -> int:
     """Delete from a candidate the rows that somebody has discarded; return how many there were."""
+    return _take_out(connection, dataset, candidate, content, "_state = 'discarded'")
+
+
+def take_out_kept(
+    connection: Connection, dataset: Dataset, candidate: Relation, content: Content
+) -> int:
+    """Delete from a candidate the rows that are surely not in raw; return how many there were.
+
+    Those of a batch that was blocked as a whole may be in raw from when it was not.
+    """
+    kept = "_state in ('held', 'discarded') and not _blocked"
+    return _take_out(connection, dataset, candidate, content, kept)
+
+
+def _take_out(
+    connection: Connection, dataset: Dataset, candidate: Relation, content: Content, which: str
+) -> int:
     if not exists(connection, dataset):
         return 0
     row = connection.execute(
         f"delete from {candidate.quoted} where _row in (select _row "
-        f"from {table_of(dataset).quoted} where _state = 'discarded' "
+        f"from {table_of(dataset).quoted} where {which} "
         "and _partition is not distinct from ? and _fingerprint = ?)",
-        [partition, fingerprint],
+        [content.partition, content.fingerprint],
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -217,50 +241,6 @@ def forget(connection: Connection, dataset: Dataset, *, days: int) -> int:
         [_now() - timedelta(days=days)],
     ).fetchone()
     return int(row[0]) if row else 0
-
-
-def counts(connection: Connection, dataset: Dataset) -> dict[str, int]:
-    """Return how many rows of a dataset are in each state."""
-    if not exists(connection, dataset):
-        return {}
-    return dict(
-        connection.execute(
-            f"select _state, count(*) from {table_of(dataset).quoted} group by all order by all"
-        ).fetchall()
-    )
-
-
-def reasons(connection: Connection, dataset: Dataset) -> dict[str, int]:
-    """Return how many of the held rows broke each expectation, the most first."""
-    return dict(
-        connection.execute(
-            f"select broke, count(*) from (select unnest(_broke) as broke "
-            f"from {table_of(dataset).quoted} where _state = 'held') "
-            "group by all order by count(*) desc, broke"
-        ).fetchall()
-    )
-
-
-def rows(
-    connection: Connection, dataset: Dataset, states: Sequence[State], *, limit: int
-) -> list[dict[str, Any]]:
-    """Return the newest rows in one of the states, private values masked."""
-    if not exists(connection, dataset):
-        return []
-    result = connection.execute(
-        f"select * from {table_of(dataset).quoted} where list_contains(?, _state) "
-        "order by _id desc limit ?",
-        [list(states), limit],
-    )
-    names = [column[0] for column in result.description or ()]
-    private = {column.name for column in dataset.columns if column.pii}
-    return [
-        {
-            name: MASK if name in private and value is not None else value
-            for name, value in zip(names, row, strict=True)
-        }
-        for row in result.fetchall()
-    ]
 
 
 def _prepare(connection: Connection, dataset: Dataset, source: str) -> None:

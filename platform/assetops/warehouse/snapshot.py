@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,16 @@ class Snapshot:
         connection.execute("set memory_limit = ?", [self.memory_limit])
         return connection
 
+    def open_beside(self) -> Connection:
+        """Return the same as where tables can be made in memory, in a catalog of their own."""
+        connection = duckdb.connect()
+        connection.execute("set memory_limit = ?", [self.memory_limit])
+        # What does not fit into memory goes where the snapshot is, and goes with it.
+        connection.execute("set temp_directory = ?", [str(self.file.with_name("spilled"))])
+        connection.execute(f"attach {literal(str(self.file))} as {_NAME} (read_only)")
+        connection.execute(f"use {_NAME}")
+        return connection
+
     @property
     def sampled_of(self) -> int | None:
         """The rows of the whole table, where only a sample is looked at."""
@@ -53,9 +63,11 @@ class Snapshots:
 
     @contextmanager
     def of_warehouse(
-        self, relation: Relation, size: SampleSize, *, seed: int
+        self, relation: Relation, size: SampleSize, *, seed: int, beside: Sequence[Relation] = ()
     ) -> Iterator[Snapshot]:
         """Copy a table of the private warehouse, which is held only while it is copied.
+
+        What is `beside` is copied whole at the same moment, if it is there.
 
         Raises `CheckCouldNotRun` if the table is not there, `WarehouseBusy` if somebody keeps it.
         """
@@ -65,6 +77,9 @@ class Snapshots:
                     raise CheckCouldNotRun(f"{relation} is not there: build it first.")
                 state = fingerprint_of(connection, relation.quoted)
                 rows, copied = _copy(connection, relation.quoted, file, relation, size, seed)
+                for other in beside:
+                    if columns_of(connection, other):
+                        _copy(connection, other.quoted, file, other, lambda _: None, seed)
             yield Snapshot(file, relation, state, rows, copied, self._warehouse.memory_limit)
 
     @contextmanager

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import dagster as dg
 
-from assetops.errors import CheckCouldNotRun, did_you_mean
+from assetops.errors import CheckCouldNotRun
 from assetops.ledger import Ledger
 from assetops.model import Dataset, Relation, Status, Verdict, literal
 from assetops.project import Project
 from assetops.quality.checks import check_step, key_of
 from assetops.quality.deep import builds_tables
 from assetops.quality.reconcile import Comparison, Row, Side
-from assetops.quality.reconcile.canonical import Dialect, Form, form_of, shared_form
+from assetops.quality.reconcile.canonical import Dialect
+from assetops.quality.reconcile.landed import ReadAgain, compared_with_landed, kept_beside
+from assetops.quality.reconcile.sides import forms_of, incomparable, side_in_duckdb
 from assetops.quality.suites import Suite
-from assetops.quality.suites.counterparts import Reconcile, relation_of
-from assetops.warehouse import Connection, SqlError
-from assetops.warehouse.duckdb import columns_of
+from assetops.quality.suites.counterparts import Counterpart, Reconcile, relation_of
+from assetops.warehouse import Connection
 from assetops.warehouse.postgres import (
     PostgresConnection,
     PostgresError,
@@ -37,11 +38,12 @@ class Counterparts:
     """Where tables and what they are reconciled with come from.
 
     `private` holds still what the warehouse has; `released` tells the file, table and fingerprint
-    that consumers read, if they do.
+    that consumers read, if they do; `landed` what reads the files of a source again.
     """
 
     private: Callable[..., AbstractContextManager[Snapshot]]
     released: Callable[[Dataset], tuple[Path, Relation, str] | None]
+    landed: Callable[[Dataset], ReadAgain]
 
 
 def reconcile_checks(
@@ -88,16 +90,16 @@ def _reconciled(
     state = "not looked at"
     try:
         with ExitStack() as stack:
-            still = stack.enter_context(counterparts.private(dataset.relation, _all, seed=0))
+            beside = kept_beside(dataset) if wanted.where is Counterpart.LANDED else ()
+            hold = counterparts.private(dataset.relation, _all, seed=0, beside=beside)
+            still = stack.enter_context(hold)
             state = still.state
+            if wanted.where is Counterpart.LANDED:
+                seed = suite.meta.deep.seed
+                again = counterparts.landed(dataset)
+                return compared_with_landed(still, dataset, wanted, again, seed=seed), state
             connection = stack.enter_context(closing(still.open()))
-            here = Side(
-                "the table",
-                Dialect.DUCKDB,
-                still.relation.quoted,
-                _asking(connection),
-                dict(columns_of(connection, still.relation)),
-            )
+            here = side_in_duckdb("the table", connection, still.relation.quoted)
             if wanted.connection:
                 reached = stack.enter_context(closing(open_postgres(wanted.connection)))
                 there = _in_postgres(reached, dataset, wanted)
@@ -105,7 +107,7 @@ def _reconciled(
                 there = _released(connection, dataset, counterparts)
             key = wanted.key or [name for name in key_of(dataset, suite) if name != "_row"]
             comparison = Comparison(
-                forms=_forms(here, there, wanted, key),
+                forms=forms_of(here, there, wanted.columns, key),
                 key=key,
                 buckets=wanted.buckets,
                 pii={column.name for column in dataset.columns if column.pii},
@@ -133,9 +135,7 @@ def _released(connection: Connection, dataset: Dataset, counterparts: Counterpar
         raise CheckCouldNotRun(f"{dataset.address} is in no release yet. Build and publish it.")
     file, relation, _ = found
     connection.execute(f"attach {literal(str(file))} as {_THERE} (read_only)")
-    table, ask = f"{_THERE}.{relation.quoted}", _asking(connection)
-    types = {name: kind for name, kind, *_ in ask(f"describe {table}")}
-    return Side("the release", Dialect.DUCKDB, table, ask, types)
+    return side_in_duckdb("the release", connection, f"{_THERE}.{relation.quoted}")
 
 
 def _in_postgres(connection: PostgresConnection, dataset: Dataset, wanted: Reconcile) -> Side:
@@ -154,45 +154,6 @@ def _in_postgres(connection: PostgresConnection, dataset: Dataset, wanted: Recon
         try:
             return rows(connection, sql)
         except PostgresError as error:
-            raise _incomparable(getattr(error, "orig", None) or error) from None
+            raise incomparable(getattr(error, "orig", None) or error) from None
 
     return Side("Postgres", Dialect.POSTGRES, relation.quoted, ask, types)
-
-
-def _asking(connection: Connection) -> Callable[[str], Sequence[Row]]:
-    def ask(sql: str) -> Sequence[Row]:
-        try:
-            rows: list[Row] = connection.execute(sql).fetchall()
-        except SqlError as error:
-            raise _incomparable(error) from None
-        return rows
-
-    return ask
-
-
-def _incomparable(error: BaseException) -> CheckCouldNotRun:
-    """Return what went wrong without its text, which may quote a value."""
-    return CheckCouldNotRun(f"the tables cannot be compared: {type(error).__name__}")
-
-
-def _forms(here: Side, there: Side, wanted: Reconcile, key: Sequence[str]) -> dict[str, Form]:
-    """Return how each compared column is written; both tables have to have it."""
-    names = list(dict.fromkeys([*key, *wanted.columns])) if wanted.columns else list(here.types)
-    forms, strange = {}, []
-    for name in dict.fromkeys([*names, *key]):
-        for side in (here, there):
-            if name not in side.types:
-                near = did_you_mean(name, side.types)
-                raise CheckCouldNotRun(f"{side.name} has no column {name}.{near}")
-        mine, theirs = (form_of(side.types[name], side.dialect) for side in (here, there))
-        shared = shared_form(mine, theirs) if mine and theirs else None
-        if shared is None:
-            types = " and ".join(dict.fromkeys(side.types[name] for side in (here, there)))
-            strange.append(f"{name} ({types})")
-        else:
-            forms[name] = shared
-    if strange:
-        raise CheckCouldNotRun(
-            f"{', '.join(strange)} cannot be compared: name the others in reconcile.columns."
-        )
-    return forms

@@ -1,6 +1,7 @@
 """What a suite's table is to be reconciled with, as its meta says it."""
 
 import re
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -14,6 +15,7 @@ class Counterpart(StrEnum):
 
     RELEASE = "release"
     POSTGRES = "postgres"
+    LANDED = "landed"
 
 
 def _variable(name: str) -> str:
@@ -56,6 +58,7 @@ class Reconcile(Word):
     key: tuple[str, ...] = Field(default=(), description="By default the contract's key.")
     columns: tuple[str, ...] = Field(default=(), description="By default all.")
     buckets: int = Field(default=1024, ge=1, le=1_000_000)
+    files: int | None = Field(default=None, ge=1, description="Of what landed; by default all.")
     severity: Severity = Severity.CRITICAL
 
     @model_validator(mode="after")
@@ -64,6 +67,8 @@ class Reconcile(Word):
             raise ValueError("postgres, and nothing else, is reached by a connection: name it")
         if self.connection is None and self.table is not None:
             raise ValueError("only a table in Postgres may be called otherwise than here")
+        if self.where is not Counterpart.LANDED and self.files is not None:
+            raise ValueError("files are what landed: leave them out")
         return self
 
     @property
@@ -78,5 +83,18 @@ class Reconcile(Word):
         """What its check expects."""
         if self.where is Counterpart.RELEASE:
             return "The same rows, sums and hashes as the release that consumers read."
+        if self.where is Counterpart.LANDED:
+            return (
+                "The same rows, sums and hashes as the files that landed, less what is held back."
+            )
         table = self.table or "the table of the same name"
         return f"The same rows, sums and hashes as {table} in the Postgres of {self.connection}."
+
+
+def counterpart_mistakes(wanted: Iterable[Reconcile], *, lands: bool) -> Iterator[tuple[str, str]]:
+    """Yield what has no counterpart of its kind, with the word to look for in the suite.
+
+    `lands` says whether files land for the dataset.
+    """
+    if not lands and any(one.where is Counterpart.LANDED for one in wanted):
+        yield "meta.assetops.reconcile: no file lands for what is no ingested source.", "landed"

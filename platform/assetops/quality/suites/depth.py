@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from assetops.errors import did_you_mean
 from assetops.model import Word
 from assetops.project import mistake
-from assetops.quality.suites.counterparts import Reconcile
+from assetops.quality.suites.counterparts import Reconcile, counterpart_mistakes
 
 # What is said of the whole table cannot be seen in some of its rows.
 _WHOLE_TABLE = re.compile(
@@ -90,12 +90,15 @@ def suite_meta(ours: Any) -> SuiteMeta:
     return SuiteMeta.model_validate({k: v for k, v in (ours or {}).items() if k in known})
 
 
-def suite_mistakes(ours: Any) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong within our keys of `meta.assetops`, with the word to look for."""
+def suite_mistakes(ours: Any, *, lands: bool) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong within our keys of `meta.assetops`, with the word to look for.
+
+    `lands` says whether files land for the dataset.
+    """
     if not isinstance(ours, Mapping):
         return
     try:
-        suite_meta(ours)
+        yield from counterpart_mistakes(suite_meta(ours).reconcile, lands=lands)
     except ValidationError as error:
         for fault in error.errors():
             path = [part for part in fault["loc"] if isinstance(part, str)]

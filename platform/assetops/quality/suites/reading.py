@@ -160,7 +160,7 @@ class Reader:
                     f"meta.assetops.{key} is no key of a suite.{did_you_mean(key, _OUR_KEYS)}",
                     key,
                 )
-        yield from suite_mistakes(ours)
+        yield from suite_mistakes(ours, lands=not self.subject.takes_input)
         block = _input_of(suite)
         if block is None:
             return

@@ -1,0 +1,38 @@
+"""Files that were loaded, read again: what raw was made from, as far as it is still there."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from assetops.errors import CheckCouldNotRun, IngestError
+from assetops.ingest.bad_rows import count_rows
+from assetops.ingest.candidate import make_candidate
+from assetops.ingest.landing import landed_files
+from assetops.ingest.load import candidate_of
+from assetops.model import Dataset, Relation, file_fingerprint
+from assetops.warehouse import Connection, journal
+
+
+def reader_of(
+    dataset: Dataset, landing: Path
+) -> Callable[[Connection, journal.Load], tuple[Relation, int]]:
+    """Return what reads the file of a load into its candidate table again, and counts its rows.
+
+    It raises `IngestError` where that file is gone, has changed, or does not keep the contract as
+    it is now, and `CheckCouldNotRun` where the machine keeps it from reading.
+    """
+    files, _ = landed_files(dataset, landing)
+
+    def read(connection: Connection, load: journal.Load) -> tuple[Relation, int]:
+        file = files.get(load.partition)
+        if file is None:
+            raise IngestError(f"{load.file} is not in landing any more.")
+        candidate = candidate_of(dataset)
+        try:
+            if file_fingerprint(file) != load.fingerprint:
+                raise IngestError(f"{file.name} has changed since it was loaded: build it.")
+            make_candidate(connection, file, dataset, candidate)
+        except OSError as error:
+            raise CheckCouldNotRun(f"{file.name} cannot be read: {error.strerror}.") from None
+        return candidate, count_rows(connection, candidate.quoted)
+
+    return read
