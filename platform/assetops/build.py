@@ -34,6 +34,7 @@ from assetops.quality.suites import Suite, load_suites
 from assetops.quality.suites.depth import Depth
 from assetops.settings import Settings, load_settings
 from assetops.warehouse import Warehouse, WarehouseLock, journal
+from assetops.warehouse.quarantine import forget
 from assetops.warehouse.snapshot import Snapshots
 
 BUILD_JOB = "build"
@@ -160,7 +161,7 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
         asset_checks=[*_gates(platform), *deep],
         jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep)],
         schedules=deep_schedules(platform.suites, deep, platform.settings),
-        resources={"warehouse": _held_warehouse(platform.warehouse)},
+        resources={"warehouse": _held_warehouse(platform)},
         # DuckDB has one writing process, so a run is one process; dbt has its threads inside it.
         executor=dg.in_process_executor,
     )
@@ -182,7 +183,6 @@ def batch_loader(platform: Platform) -> Loader:
         platform.ledger,
         platform.settings.home / "quarantine",
         batch_gate(platform.warehouse, platform.ledger, platform.suites),
-        platform.settings.quarantine_days,
     )
 
 
@@ -275,14 +275,22 @@ def _publication(platform: Platform) -> dg.AssetsDefinition:
     )
 
 
-def _held_warehouse(warehouse: Warehouse) -> dg.ResourceDefinition:
-    """Return the warehouse as a resource that a run holds from its first step to its last."""
+def _held_warehouse(platform: Platform) -> dg.ResourceDefinition:
+    """Return the warehouse as a resource that a run holds from its first step to its last.
+
+    Whatever the run does, it forgets the rows in quarantine whose time is over.
+    """
+    warehouse, days = platform.warehouse, platform.settings.quarantine_days
 
     def hold(context: dg.InitResourceContext) -> Iterator[Warehouse]:
         log, run = context.log, context.run
         with warehouse.hold(
             f"run {run.run_id}" if run else "Dagster", say=log.warning if log else print
         ):
+            with warehouse.connect() as connection:
+                gone = forget(connection, days=days)
+            if gone and log:
+                log.info(f"{gone} rows in quarantine are forgotten after {days} days.")
             yield warehouse
 
     return dg.ResourceDefinition(hold)

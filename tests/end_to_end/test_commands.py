@@ -63,6 +63,7 @@ def test_show_of_a_source_tells_of_its_days_and_of_what_was_held_back(shop) -> N
     assert shop.build().exit_code == 1
     facts = json.loads(shop.command("show", "retail/orders", "--json").stdout)
     assert "days, " in facts["data"]["partitions"]
+    assert facts["data"]["held back"].endswith(": assetops quarantine show retail/orders")
     assert "status_in_set" in facts["rejections"][0]["reasons"][0]
     assert {c["name"]: c["status"] for c in facts["checks"]}["status_in_set"] == "failed"
     assert [run["score"] for run in facts["quality"]["trend"]] == [100.0, facts["quality"]["score"]]

@@ -1,12 +1,15 @@
 """Bad rows are held back and good ones let through, with counts that add up whatever happens."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from tests.ingest.conftest import DAY
 
 from assetops.errors import AssetOpsError
 from assetops.model import Severity, Status
 from assetops.warehouse import journal
+from assetops.warehouse.quarantine import forget
 
 
 def test_the_good_rows_of_a_batch_go_to_raw_and_the_bad_ones_are_kept_with_their_reasons(
@@ -192,8 +195,12 @@ def test_rows_that_do_not_add_up_leave_everything_as_it_was(source, rows):
 
 def test_rows_are_forgotten_when_their_time_is_over(source, rows):
     source.load(rows(r2="-1,paid"))
-    assert source.loader.forget(source.dataset) == 0
-    source.ask("update quarantine.retail__orders set _held_at = _held_at - interval 91 day")
+    source.load(rows(r2="-1,paid", r3="-2,paid"), day=DAY + timedelta(days=1))
+    source.ask(
+        "update quarantine.retail__orders set _held_at = _held_at - interval 91 day where _id < 3"
+    )
 
-    assert source.loader.forget(source.dataset) == 1
-    assert source.kept() == []
+    # Whether or not the project still knows the source.
+    with source.warehouse.connect() as connection:
+        assert (forget(connection, days=90), forget(connection, days=90)) == (2, 0)
+    assert source.kept() == [3]

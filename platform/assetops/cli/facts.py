@@ -10,6 +10,7 @@ from assetops.model import CONTRACT_CHECK, Dataset, Release, timedelta_of
 from assetops.quality.score import RUNS, graded_checks, score_of, trend_of
 from assetops.warehouse import journal
 from assetops.warehouse.duckdb import columns_of, table_sizes
+from assetops.warehouse.held import held_since
 
 
 def facts_of(platform: Platform, dataset: Dataset) -> dict[str, Any]:
@@ -70,14 +71,15 @@ def _warehouse_facts(platform: Platform, dataset: Dataset) -> tuple[dict[str, An
             columns = columns_of(connection, dataset.relation)
             sizes = table_sizes(connection)
             loads = journal.standing_loads(connection, dataset.address)
+            held = held_since(connection, dataset)
     except WarehouseBusy:
         holder = platform.warehouse.lock.holder()
         return {"rows": f"unknown now: the warehouse is held by {holder}"}, {}
     finally:
         platform.warehouse.lock.wait = patient
+    facts: dict[str, Any] = _held_facts(dataset, held)
     if not columns:
-        return {"rows": "not built yet: assetops build"}, {}
-    facts: dict[str, Any] = {}
+        return {"rows": "not built yet: assetops build", **facts}, {}
     if (rows := sizes.get(str(dataset.relation))) is not None:
         facts["rows"] = f"{rows:,}"
     if loads:
@@ -90,6 +92,14 @@ def _warehouse_facts(platform: Platform, dataset: Dataset) -> tuple[dict[str, An
         gaps = f", {silent} day{'s' * (silent > 1)} sent nothing" if silent else ""
         facts["partitions"] = f"{len(days)} days, {days[0]} to {days[-1]}{gaps}"
     return facts, dict(columns)
+
+
+def _held_facts(dataset: Dataset, held: tuple[int, datetime] | None) -> dict[str, Any]:
+    if held is None:
+        return {}
+    rows, since = held
+    said = f"{rows:,} row{'s' * (rows != 1)} since {since:%Y-%m-%d %H:%M} UTC"
+    return {"held back": f"{said}: assetops quarantine show {dataset.address}"}
 
 
 def _published_facts(dataset: Dataset, release: Release | None) -> dict[str, Any]:

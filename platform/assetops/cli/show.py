@@ -86,7 +86,8 @@ def _promises(dataset: "Dataset", facts: dict[str, Any]) -> Table:
 def _data(facts: dict[str, Any]) -> Table | None:
     table = Table.grid(padding=(0, 2))
     for name, value in facts["data"].items():
-        style = "yellow" if name == "freshness" and "late" in str(value) else ""
+        late = name == "freshness" and "late" in str(value)
+        style = "yellow" if late or name == "held back" else ""
         table.add_row(Text(name, "dim"), Text(str(value), style))
     return table if facts["data"] else None
 

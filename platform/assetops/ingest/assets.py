@@ -148,7 +148,6 @@ def _bring_in(
             outcome = work.loader.load(dataset, batch, run_id=context.run.run_id)
             _report(context, dg.AssetKey(dataset.key), outcome)
             outcomes.append(outcome)
-        work.loader.forget(dataset)
         standing = journal.standing_loads(connection, dataset.address)
     _catch_up(context, dg.AssetKey(dataset.key), standing)
     return outcomes, faults

@@ -28,7 +28,7 @@ from assetops.model import (
     Verdict,
 )
 from assetops.warehouse import Connection, Warehouse, journal
-from assetops.warehouse.quarantine import Origin, forget, settle, take_out_discarded
+from assetops.warehouse.quarantine import Origin, settle, take_out_discarded
 
 Gate = Callable[[Dataset, Relation, Batch], Sequence[Verdict]]
 
@@ -67,7 +67,6 @@ class Loader:
     ledger: Ledger
     quarantine_dir: Path
     gate: Gate
-    quarantine_days: int = 90
 
     def load(self, dataset: Dataset, batch: Batch, *, run_id: str) -> Outcome:
         """Load a batch, or its good rows; if it does not pass its pre-flight, raw stays."""
@@ -94,11 +93,6 @@ class Loader:
             outcome, _ = self._preflight(connection, dataset, batch)
             drop_tables(connection, candidate_of(dataset))
         return outcome
-
-    def forget(self, dataset: Dataset) -> int:
-        """Forget the rows in quarantine that are too old; return how many."""
-        with self.warehouse.connect() as connection:
-            return forget(connection, dataset, days=self.quarantine_days)
 
     def _preflight(
         self, connection: Connection, dataset: Dataset, batch: Batch

@@ -1,6 +1,7 @@
 """What is held back, for those who look: how much, why, and the rows without what is private."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from assetops.model import MASK, Dataset
@@ -17,6 +18,16 @@ def counts(connection: Connection, dataset: Dataset) -> dict[str, int]:
             f"select _state, count(*) from {table_of(dataset).quoted} group by all order by all"
         ).fetchall()
     )
+
+
+def held_since(connection: Connection, dataset: Dataset) -> tuple[int, datetime] | None:
+    """Return how many rows of a dataset are held, and when the first of them was; None if none."""
+    if not exists(connection, dataset):
+        return None
+    row = connection.execute(
+        f"select count(*), min(_held_at) from {table_of(dataset).quoted} where _state = 'held'"
+    ).fetchone()
+    return (row[0], row[1]) if row and row[0] else None
 
 
 def reasons(connection: Connection, dataset: Dataset) -> dict[str, int]:

@@ -232,15 +232,25 @@ def held_rows(
     return [HeldRow(*row) for row in found]
 
 
-def forget(connection: Connection, dataset: Dataset, *, days: int) -> int:
-    """Delete the rows about which nothing has happened for `days` days; return how many."""
-    if not exists(connection, dataset):
-        return 0
-    row = connection.execute(
-        f"delete from {table_of(dataset).quoted} where coalesce(_decided_at, _held_at) < ?",
-        [_now() - timedelta(days=days)],
-    ).fetchone()
-    return int(row[0]) if row else 0
+def forget(connection: Connection, *, days: int) -> int:
+    """Delete the rows about which nothing has happened for `days` days; return how many.
+
+    Of every table that is there, also where its dataset has left the project.
+    """
+    tables = connection.execute(
+        "select table_name from information_schema.tables "
+        "where table_catalog = current_catalog() and table_schema = ?",
+        [SCHEMA],
+    ).fetchall()
+    before, gone = _now() - timedelta(days=days), 0
+    for (name,) in tables:
+        row = connection.execute(
+            f"delete from {Relation(schema_name=SCHEMA, name=name).quoted} "
+            "where coalesce(_decided_at, _held_at) < ?",
+            [before],
+        ).fetchone()
+        gone += int(row[0]) if row else 0
+    return gone
 
 
 def _prepare(connection: Connection, dataset: Dataset, source: str) -> None:
