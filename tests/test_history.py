@@ -55,7 +55,16 @@ def test_the_newest_runs_come_first_and_no_more_than_asked_for(ledger: Ledger) -
         record(ledger, run, verdict("a"), verdict("b", "errored"))
     runs = History(ledger).checked_runs("marts/orders", limit=2)
     assert [run.run_id for run in runs] == ["three", "two"]
-    assert [runs[0].count(status) for status in Status] == [1, 0, 1]
+    assert runs[0].counts == {"passed": 1, "errored": 1}
+
+
+def test_a_checks_own_history_has_its_newest_results_and_no_others(ledger: Ledger) -> None:
+    record(ledger, "one", verdict("a", "failed"), verdict("b"))
+    record(ledger, "two", verdict("b"))
+    record(ledger, "three", verdict("a").model_copy(update={"severity": Severity.INFO}))
+    record(ledger, "four", Verdict(check="a", severity=Severity.WARNING, status=Status.FAILED))
+    outcomes = History(ledger).outcomes_of("marts/orders", "a", limit=2)
+    assert [(o.run_id, o.result) for o in outcomes] == [("four", "warned"), ("three", "passed")]
 
 
 def test_what_stood_before_the_newest_runs_is_known(ledger: Ledger) -> None:

@@ -32,6 +32,7 @@ from assetops.quality.deep import (
 from assetops.quality.reconcile.checks import Counterparts, reconcile_checks
 from assetops.quality.suites import Suite, load_suites
 from assetops.quality.suites.depth import Depth
+from assetops.quality.suites.parameters import days_said
 from assetops.settings import Settings, load_settings
 from assetops.warehouse import Warehouse, WarehouseLock, journal
 from assetops.warehouse.quarantine import forget
@@ -206,7 +207,9 @@ def _transformation(
     partitions: dg.DailyPartitionsDefinition,
     python: Sequence[dg.AssetsDefinition],
 ) -> list[dg.AssetsDefinition]:
-    work = Transformation(platform.project, platform.warehouse, platform.ledger, platform.as_of)
+    work = Transformation(
+        platform.project, platform.warehouse, platform.ledger, platform.as_of, days_said
+    )
     return transformed_assets(work, partitions, python)
 
 

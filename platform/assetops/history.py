@@ -1,14 +1,25 @@
 """What checks found over time: the ledger's results, read for scores, trends and Data Docs."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from assetops.ledger import RESULTS, Ledger
-from assetops.model import Status, Verdict, Word
+from assetops.model import Severity, Status, Verdict, Word
+
+# What may become of a check, the worst last.
+RESULT_WORDS = ("passed", "warned", "failed", "errored")
+
+
+def result_of(status: Status, severity: Severity) -> str:
+    """Return what became of a check in one word: what fails and is not critical has warned."""
+    warned = status is Status.FAILED and severity is not Severity.CRITICAL
+    return "warned" if warned else status.value
 
 
 class CheckOutcome(Word):
@@ -16,10 +27,16 @@ class CheckOutcome(Word):
 
     id: int
     check: str
+    severity: Severity
     status: Status
     run_id: str
     partition: str | None = None
     at: datetime
+
+    @property
+    def result(self) -> str:
+        """What became of it, in one word."""
+        return result_of(self.status, self.severity)
 
 
 class CheckedRun(Word):
@@ -28,11 +45,13 @@ class CheckedRun(Word):
     run_id: str
     partition: str | None
     at: datetime
-    statuses: dict[str, Status]
+    outcomes: dict[str, CheckOutcome]
 
-    def count(self, status: Status) -> int:
-        """Return how many checks came to this."""
-        return sum(found is status for found in self.statuses.values())
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many checks came to what, without what none came to."""
+        counted = Counter(outcome.result for outcome in self.outcomes.values())
+        return {word: counted[word] for word in RESULT_WORDS if counted[word]}
 
 
 @dataclass(frozen=True)
@@ -65,30 +84,25 @@ class History:
                 if len(runs) == limit:
                     break
                 runs[place] = CheckedRun(
-                    run_id=outcome.run_id, partition=outcome.partition, at=outcome.at, statuses={}
+                    run_id=outcome.run_id, partition=outcome.partition, at=outcome.at, outcomes={}
                 )
             # Newest first: what a check found last in a run stands.
-            runs[place].statuses.setdefault(outcome.check, outcome.status)
+            runs[place].outcomes.setdefault(outcome.check, outcome)
         return list(runs.values())
 
     def parts_of(self, asset: str, run_id: str) -> list[CheckedRun]:
         """Return what a run checked of an asset, by partition; what did not pass comes first."""
-        query = (
-            sa.select(RESULTS.c.check, RESULTS.c.status, RESULTS.c.partition, RESULTS.c.at)
-            .where(RESULTS.c.run_id == run_id, RESULTS.c.asset == asset)
-            .order_by(RESULTS.c.id)
-        )
-        with self.ledger.connect() as connection:
-            rows = list[Any](connection.execute(query))
         parts: dict[str | None, CheckedRun] = {}
-        for check, status, partition, at in rows:
-            part = parts.setdefault(
-                partition, CheckedRun(run_id=run_id, partition=partition, at=at, statuses={})
-            )
-            part.statuses[check] = Status(status)
-        return sorted(
-            parts.values(), key=lambda part: part.count(Status.PASSED) == len(part.statuses)
-        )
+        for outcome in self._outcomes(asset, RESULTS.c.run_id == run_id):
+            day, at = outcome.partition, outcome.at
+            new = CheckedRun(run_id=run_id, partition=day, at=at, outcomes={})
+            parts.setdefault(day, new).outcomes.setdefault(outcome.check, outcome)
+        # The order in which they came; sorting keeps it among the bad, and among the good.
+        return sorted(reversed(parts.values()), key=lambda part: set(part.counts) == {"passed"})
+
+    def outcomes_of(self, asset: str, check: str, *, limit: int) -> list[CheckOutcome]:
+        """Return what came of one check of an asset the last times, newest first."""
+        return list(islice(self._outcomes(asset, RESULTS.c.check == check), limit))
 
     def outcomes(self, asset: str, *, runs: int) -> tuple[dict[str, Status], list[CheckOutcome]]:
         """Return each check's status before an asset's newest runs, and what came of it in them.
@@ -117,13 +131,10 @@ class History:
         stood = {check: Status(status) for check, status in rows}
         return stood, recent[::-1]
 
-    def _outcomes(self, asset: str) -> Iterator[CheckOutcome]:
+    def _outcomes(self, asset: str, *wanted: sa.ColumnElement[bool]) -> Iterator[CheckOutcome]:
         """Yield what came of an asset's checks, newest first, reading no more than is taken."""
-        columns = (
-            *(RESULTS.c.id, RESULTS.c.check, RESULTS.c.status, RESULTS.c.run_id),
-            *(RESULTS.c.partition, RESULTS.c.at),
-        )
-        query = sa.select(*columns).where(RESULTS.c.asset == asset).order_by(RESULTS.c.id.desc())
+        columns = [RESULTS.c[name] for name in CheckOutcome.model_fields]
+        query = sa.select(*columns).where(RESULTS.c.asset == asset, *wanted)
         with self.ledger.connect().execution_options(yield_per=500) as connection:
-            for row in connection.execute(query).mappings():
+            for row in connection.execute(query.order_by(RESULTS.c.id.desc())).mappings():
                 yield CheckOutcome.model_validate(dict(row))

@@ -1,6 +1,5 @@
 """Our words: the things the whole engine speaks of, frozen and free of any framework."""
 
-import hashlib
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -232,18 +231,24 @@ class Verdict(Word):
         """Whether nothing downstream may be built on what was checked."""
         return self.severity is Severity.CRITICAL and self.status is not Status.PASSED
 
-    def sentence(self) -> str:
-        """Say in one line what was expected and what was found."""
+    @property
+    def finding(self) -> str:
+        """What was found, in few words; empty where there is nothing to say."""
         if self.status is Status.ERRORED:
-            return f"{self.check} could not run: {self.error}"
-        if self.status is Status.PASSED:
-            return f"{self.check} passed"
+            return f"could not run: {self.error}"
         whole = f" of {self.rows}" if self.rows is not None else ""
         whole += " sampled" if self.sampled_of is not None else ""
         counted = f"{self.failing_rows}{whole} rows" if self.failing_rows else ""
         found = f"found {self.observed}" if self.observed is not None else ""
-        facts = ", ".join(filter(None, (counted, found)))
-        return f"{self.check}: expected {self.expected}" + (f"; {facts}" if facts else "")
+        return ", ".join(filter(None, (counted, found)))
+
+    def sentence(self) -> str:
+        """Say in one line what was expected and what was found."""
+        if self.status is Status.PASSED:
+            return f"{self.check} passed"
+        if self.status is Status.ERRORED:
+            return f"{self.check} {self.finding}"
+        return f"{self.check}: expected {self.expected}" + (self.finding and f"; {self.finding}")
 
 
 class Release(Word):
@@ -286,12 +291,6 @@ def quote(identifier: str) -> str:
 def literal(text: str) -> str:
     """Return a text as an SQL string, for the statements that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def file_fingerprint(path: Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 DbtTest.model_rebuild()

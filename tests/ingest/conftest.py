@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from assetops.ingest.landing import file_fingerprint
 from assetops.ingest.load import Loader, Outcome
 from assetops.ledger import Ledger
 from assetops.model import (
@@ -18,7 +19,6 @@ from assetops.model import (
     Kind,
     Relation,
     Severity,
-    file_fingerprint,
 )
 from assetops.quality.checks import batch_gate
 from assetops.quality.suites import Expectation, Suite

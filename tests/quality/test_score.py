@@ -25,7 +25,8 @@ def graded(name: str, severity: str = "critical", dimension: str = "validity") -
 
 def outcome(number: int, run: str, check: str, status: Status) -> CheckOutcome:
     at = datetime(2026, 1, 1, number)
-    return CheckOutcome(id=number, check=check, status=status, run_id=run, at=at)
+    critical = Severity.CRITICAL
+    return CheckOutcome(id=number, check=check, severity=critical, status=status, run_id=run, at=at)
 
 
 def test_the_score_is_the_share_of_the_weight_that_passed() -> None:

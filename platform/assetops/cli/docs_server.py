@@ -6,12 +6,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 from assetops.errors import AssetOpsError
-from assetops.quality.data_docs import DataDocs
+from assetops.quality.data_docs import SAFE, DataDocs
 
 LOOPBACK = "127.0.0.1"
 # A page of another site that had its name point here could read failing rows.
 _HOSTS = {LOOPBACK, "localhost"}
-_SAFE = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def serve(docs: DataDocs, port: int) -> ThreadingHTTPServer:
@@ -67,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "text/html" if status is HTTPStatus.OK else "text/plain"
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Security-Policy", _SAFE)
+        self.send_header("Content-Security-Policy", SAFE)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cache-Control", "no-cache")

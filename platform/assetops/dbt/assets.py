@@ -29,6 +29,13 @@ class Transformation:
     warehouse: Warehouse
     ledger: Ledger
     as_of: Callable[[], datetime | None]
+    # Says which days a run is about, by its tags: its results are remembered with them.
+    days: Callable[[Mapping[str, str]], str | None]
+
+    def docs(self, asset: dg.AssetKey, run: dg.DagsterRun) -> str:
+        """Return where a person reads what a run found on an asset."""
+        settings = self.project.settings
+        return settings.data_docs_page("/".join(asset.path), run.run_id, self.days(run.tags))
 
 
 def transformed_assets(
@@ -89,7 +96,7 @@ def _build(
         for event in message.to_default_asset_events(
             work.project.manifest, translator, context, artifacts
         ):
-            yield from _as_reported(context, event, landed)
+            yield from _as_reported(context, work, event, landed)
     _remember(context, work, chosen, invocation.results)
     _raise_for(invocation.results, work.project)
 
@@ -187,13 +194,17 @@ def _only_pending(context: dg.AssetExecutionContext) -> bool:
 
 
 def _as_reported(
-    context: dg.AssetExecutionContext, event: Any, landed: Mapping[dg.AssetKey, Sequence[str]]
+    context: dg.AssetExecutionContext,
+    work: Transformation,
+    event: Any,
+    landed: Mapping[dg.AssetKey, Sequence[str]],
 ) -> Iterator[Any]:
     """Yield dagster-dbt's event, save where it says more than dbt did."""
     if isinstance(event, dg.AssetCheckResult):
         # dagster-dbt reports a test that could not run as one that failed.
-        if event.metadata["status"].value not in ("error", "runtime error"):
-            yield event
+        if event.asset_key and event.metadata["status"].value not in ("error", "runtime error"):
+            docs = dg.MetadataValue.url(work.docs(event.asset_key, context.run))
+            yield event._replace(metadata={**event.metadata, "data docs": docs})
         return
     if isinstance(event, dg.Output):
         partitioned = {key.to_python_identifier(): key for key in landed}
@@ -231,7 +242,11 @@ def _remember(
                 else f"run {context.run.run_id}"
             )
             work.ledger.record_results(
-                dataset.address, verdicts, state=state, run_id=context.run.run_id
+                dataset.address,
+                verdicts,
+                state=state,
+                run_id=context.run.run_id,
+                partition=work.days(context.run.tags),
             )
 
 

@@ -95,20 +95,23 @@ def _ingested_asset(
         pool="warehouse",
     )
     def ingest_source(context: dg.AssetExecutionContext) -> Iterator[object]:
-        if key in context.selected_asset_keys:
+        loads = key in context.selected_asset_keys
+        if loads:
             outcomes, faults = _bring_in(context, dataset, work)
         else:
             outcomes, faults = _look_at(dataset, work), []
         chosen = {check.name for check in context.selected_asset_check_keys}
+        settings, run_id = work.project.settings, context.run.run_id
+        # What is only looked at again is not remembered, so that no page tells of it.
+        docs = settings.data_docs_page(dataset.address, run_id) if loads else None
         for verdict in _summaries(outcomes):
-            docs = work.project.settings.data_docs_page(dataset.address, context.run.run_id)
             result = work.preflight.result(verdict.model_copy(update={"docs": docs}), key)
             if result is None:
                 context.log.error(verdict.sentence())
             elif verdict.check in chosen:
                 yield result
         _raise_for(outcomes, faults)
-        if key in context.selected_asset_keys:
+        if loads:
             yield dg.Output(None, output_name=key.to_python_identifier(), metadata={NO_EVENT: True})
 
     return ingest_source

@@ -1,12 +1,13 @@
 """What has landed: the files of a source, each as a batch with its partition and fingerprint."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from assetops.errors import ContractError, IngestError
-from assetops.model import Batch, Dataset, Ingest, file_fingerprint
+from assetops.model import Batch, Dataset, Ingest
 
 DATE = "{date}"
 
@@ -45,6 +46,12 @@ def batch_of(dataset: Dataset, file: Path, partition: date | None) -> Batch:
         partition=partition,
         as_of=as_of,
     )
+
+
+def file_fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def day_of(file: Path, ingest: Ingest) -> date:

@@ -8,19 +8,20 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader
-
 from assetops.history import CheckedRun, History
-from assetops.model import Dataset, Status
+from assetops.model import Dataset
+from assetops.quality.data_docs.rendering import SAFE, WHOLE, render
+from assetops.quality.data_docs.suite_page import notes_on, sections_of
+from assetops.quality.promises import promises_of
 from assetops.quality.score import RUNS, graded_checks, score_of, sparkline, trend_of
 from assetops.quality.suites import Suite
 
-_WHOLE = "all"
+__all__ = ["SAFE", "DataDocs"]
+
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -52,15 +53,17 @@ class DataDocs:
             return self._index()
         named = "/".join(parts[1:]) + "/"
         address = next((a for a in self.datasets if named.startswith(f"{a}/")), None)
-        if parts[0] != "validations" or address is None:
+        if address is None:
             return None
-        match parts[1 + len(address.split("/")) :]:
-            case []:
+        match [parts[0], *parts[1 + len(address.split("/")) :]]:
+            case ["expectations"]:
+                return self._suite(address)
+            case ["validations"]:
                 return self._asset(address)
-            case [run_id]:
+            case ["validations", run_id]:
                 return self._moved(address, run_id)
-            case [run_id, partition]:
-                return self._run(address, run_id, None if partition == _WHOLE else partition)
+            case ["validations", run_id, partition]:
+                return self._run(address, run_id, None if partition == WHOLE else partition)
         return None
 
     def write(self, folder: Path) -> int:
@@ -73,7 +76,7 @@ class DataDocs:
             runs = self.history.checked_runs(address, limit=self.runs_shown)
             home = folder / "validations" / address
             for run in runs:
-                page = home / run.run_id / (run.partition or _WHOLE) / "index.html"
+                page = home / run.run_id / (run.partition or WHOLE) / "index.html"
                 # A run that was not over when its page was written has results since.
                 if page.exists() and page.stat().st_mtime >= run.at.replace(tzinfo=UTC).timestamp():
                     continue
@@ -81,26 +84,46 @@ class DataDocs:
                 written += 1
             for run_id in {run.run_id for run in runs}:
                 _write(home / run_id / "index.html", self._moved(address, run_id))
-            if runs:
+            if runs or self._promised(address):
                 _write(home / "index.html", self._asset(address))
+                _write(folder / "expectations" / address / "index.html", self._suite(address))
             _remove_others(home, {run.run_id for run in runs})
         _write(folder / "index.html", self._index())
         return written
 
     def _index(self) -> str:
         rows = [row for address in sorted(self.datasets) for row in self._summary(address)]
-        return _render("index.html", home="", env=self.env, rows=rows)
+        return render("index.html", home="", env=self.env, rows=rows)
 
     def _summary(self, address: str) -> Iterator[dict[str, Any]]:
         newest = self.history.checked_runs(address, limit=1)
-        if newest:
+        promised = self._promised(address)
+        if newest or promised:
             yield {
                 "address": address,
-                "newest": _result(newest[0]),
-                "status": _status(newest[0]).value,
-                "at": newest[0].at.strftime(_TIME),
+                "checks": promised,
+                "counts": newest[0].counts if newest else {},
+                "at": newest[0].at.strftime(_TIME) if newest else "",
                 **self._graded(address),
             }
+
+    def _promised(self, address: str) -> int:
+        return sum(1 for _ in promises_of(self.datasets[address], self.suites.get(address)))
+
+    def _suite(self, address: str) -> str:
+        suite = self.suites.get(address)
+        # Only what `write` keeps is linked to: a mark may be older.
+        kept = {_place(run) for run in self.history.checked_runs(address, limit=self.runs_shown)}
+        return render(
+            "suite.html",
+            home="../" * (1 + len(address.split("/"))),
+            address=address,
+            description=self.datasets[address].description,
+            suite=f"gx/expectations/{address}.json" if suite else None,
+            notes=list(notes_on(suite)),
+            sections=sections_of(self.datasets[address], suite, self.history),
+            linked={place: _path(address, place) for place in kept},
+        )
 
     def _graded(self, address: str) -> dict[str, Any]:
         checks = graded_checks(self.datasets[address], self.suites.get(address))
@@ -116,7 +139,7 @@ class DataDocs:
 
     def _asset(self, address: str, *, missing: str | None = None, below: int = 0) -> str:
         runs = self.history.checked_runs(address, limit=self.runs_shown)
-        return _render(
+        return render(
             "asset.html",
             home="../" * (1 + len(address.split("/")) + below),
             address=address,
@@ -128,9 +151,8 @@ class DataDocs:
                     "run_id": run.run_id,
                     "partition": run.partition,
                     "at": run.at.strftime(_TIME),
-                    "result": _result(run),
-                    "status": _status(run).value,
-                    "path": f"validations/{quote(address)}/{_place(run)}/index.html",
+                    "counts": run.counts,
+                    "path": _path(address, _place(run)),
                 }
                 for run in runs
             ],
@@ -142,9 +164,9 @@ class DataDocs:
         parts = self.history.parts_of(address, run_id)
         if not parts:
             return self._asset(address, missing=run_id, below=1)
-        to = parts[0].partition or _WHOLE
+        to = parts[0].partition or WHOLE
         home = "../" * (2 + len(address.split("/")))
-        return _render("moved.html", home=home, to=f"{quote(to)}/index.html")
+        return render("moved.html", home=home, to=f"{quote(to)}/index.html")
 
     def _run(self, address: str, run_id: str, partition: str | None) -> str:
         found = self.history.results_in(address, run_id, partition)
@@ -153,54 +175,30 @@ class DataDocs:
         # Great Expectations takes seconds to import: only who opens such a page pays for it.
         from assetops.quality.data_docs.pages import run_page
 
-        run = CheckedRun(
-            run_id=run_id,
-            partition=partition,
-            at=max(at for _, at in found),
-            statuses={verdict.check: verdict.status for verdict, _ in found},
-        )
-        private = {column.name for column in self.datasets[address].columns if column.pii}
+        dataset = self.datasets[address]
+        run = next(p for p in self.history.parts_of(address, run_id) if p.partition == partition)
         facts = {
             "home": "../" * (3 + len(address.split("/"))),
             "address": address,
             "run_id": run_id,
             "partition": partition,
             "at": run.at.strftime(_TIME),
-            "result": _result(run),
-            "status": _status(run).value,
+            "counts": run.counts,
         }
+        private = {column.name for column in dataset.columns if column.pii}
         return run_page(facts, [verdict for verdict, _ in found], pii=private)
 
 
-def _place(run: CheckedRun) -> str:
-    return f"{quote(run.run_id)}/{quote(run.partition or _WHOLE)}"
+def _place(run: CheckedRun) -> tuple[str, str]:
+    return run.run_id, run.partition or WHOLE
 
 
-def _status(run: CheckedRun) -> Status:
-    worst = (Status.FAILED, Status.ERRORED)
-    return next((status for status in worst if run.count(status)), Status.PASSED)
-
-
-def _result(run: CheckedRun) -> str:
-    counts = {status: run.count(status) for status in Status}
-    return ", ".join(f"{count} {status.value}" for status, count in counts.items() if count)
+def _path(address: str, place: tuple[str, str]) -> str:
+    return "/".join(["validations", *map(quote, (address, *place)), "index.html"])
 
 
 def _shown(score: float | None) -> str:
     return "none" if score is None else f"{score:g}"
-
-
-def _render(template: str, **facts: Any) -> str:
-    return _templates().get_template(template).render(**facts)
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("assetops.quality.data_docs", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-    )
 
 
 def _write(path: Path, text: str) -> None:

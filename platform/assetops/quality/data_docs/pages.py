@@ -5,21 +5,35 @@ ours have no script at all, and every value is escaped.
 """
 
 import html
-from collections.abc import Collection, Mapping, Sequence
+import logging
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import great_expectations.expectations.core  # noqa: F401  (registers its expectations' renderers)
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+from great_expectations.exceptions import GreatExpectationsError
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.metadata_types import FailureSeverity
+from great_expectations.expectations.registry import get_renderer_impl
+from great_expectations.render import LegacyRendererType
 from great_expectations.render.renderer.column_section_renderer import (
     ValidationResultsColumnSectionRenderer,
 )
 from great_expectations.render.view import DefaultJinjaPageView
-from jinja2 import ChoiceLoader, PackageLoader, pass_context
+from jinja2 import ChoiceLoader, TemplateError, pass_context
 
-from assetops.model import MASK, Status, Verdict
-from assetops.quality.suites.words import columns_of
+from assetops.history import result_of
+from assetops.model import Status, Verdict
+from assetops.quality.data_docs.rendering import OURS, SAFE, discreet
+
+# What GX's renderers and templates raise when a result is not of the form that they know.
+_UNRENDERABLE = (
+    *(GreatExpectationsError, TemplateError, LookupError, TypeError, ValueError),
+    *(AttributeError, AssertionError),
+)
 
 
 def run_page(
@@ -32,25 +46,25 @@ def run_page(
         verdicts: What it found.
         pii: Columns whose values are shown on no page, whenever the verdict was given.
     """
-    discreet = [_discreet(verdict, frozenset(pii)) for verdict in verdicts]
-    sections, others = _sections([verdict for verdict in discreet if verdict.expectation])
-    others += [verdict for verdict in discreet if not verdict.expectation]
+    found = [discreet(verdict, pii) for verdict in verdicts]
+    sections, unrendered = _sections([verdict for verdict in found if verdict.expectation])
+    others = [*unrendered, *(verdict for verdict in found if not verdict.expectation)]
     template = _view().env.get_template("run.html")
     return str(
         template.render(
             **facts,
             sections=sections,
-            failures=[
-                _failure(verdict)
-                for verdict in discreet
-                if verdict.status is Status.FAILED and verdict.expectation
-            ],
-            others=[
-                {**verdict.model_dump(mode="json"), "sentence": verdict.sentence()}
-                for verdict in others
-            ],
+            failures=[_shown(v) for v in _worst_first(found)],
+            others=[_shown(verdict) for verdict in others],
+            unrendered=[verdict.check for verdict in unrendered],
         )
     )
+
+
+def _worst_first(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Return what did not pass, what blocks before what does not."""
+    bad = [verdict for verdict in verdicts if verdict.status is not Status.PASSED]
+    return sorted(bad, key=lambda verdict: not verdict.blocks)
 
 
 class _View(DefaultJinjaPageView):
@@ -58,9 +72,9 @@ class _View(DefaultJinjaPageView):
 
     def __init__(self) -> None:
         super().__init__()
-        ours = PackageLoader("assetops.quality.data_docs", "templates")
         assert self.env.loader is not None  # GX gives its own
-        self.env.loader = ChoiceLoader([ours, self.env.loader])
+        self.env.loader = ChoiceLoader([OURS, self.env.loader])
+        self.env.globals["safe_sources"] = SAFE
         rendered = self.render_content_block
 
         @pass_context
@@ -85,24 +99,71 @@ def _sections(verdicts: Sequence[Verdict]) -> tuple[list[dict[str, str]], list[V
     groups: dict[str, list[Verdict]] = {"": []}
     for verdict in verdicts:
         groups.setdefault(str(verdict.arguments.get("column", "")), []).append(verdict)
-    renderer = ValidationResultsColumnSectionRenderer()
-    template = _view().env.get_template("section.html")
     sections: list[dict[str, str]] = []
-    others: list[Verdict] = []
+    unrendered: list[Verdict] = []
     for group in filter(None, groups.values()):
+        contents = {verdict.check: _content(verdict) for verdict in group}
         try:
-            found = renderer.render([_result(v) for v in group])  # type: ignore[no-untyped-call]
-            content = found.to_json_dict()
-            shown = template.render(
-                section=content,
-                number=len(sections) + 1,
-                renderer_type="ValidationResultsPageRenderer",
-            )
-            sections.append({"name": str(content["section_name"]), "html": str(shown)})
-        except Exception:
-            # An expectation of one's own may know no renderer, or one that wants GX's own result.
-            others += group
-    return sections, others
+            if rendered := [content for content in contents.values() if content]:
+                sections.append(_section(rendered, len(sections) + 1))
+        except _UNRENDERABLE:
+            contents = dict.fromkeys(contents)
+        unrendered += [verdict for verdict in group if contents[verdict.check] is None]
+    return sections, unrendered
+
+
+def _content(verdict: Verdict) -> dict[str, Any] | None:
+    """Return a verdict's table of one row as GX makes it; None if it has no words for it."""
+    # Without words of its own, GX would show an expectation's arguments as code.
+    if get_renderer_impl(str(verdict.expectation), LegacyRendererType.PRESCRIPTIVE) is None:
+        return None
+    renderer = ValidationResultsColumnSectionRenderer()
+    with _listening() as complaints:
+        try:
+            found = renderer.render([_result(verdict)])  # type: ignore[no-untyped-call]
+            content: dict[str, Any] = found.to_json_dict()
+        except _UNRENDERABLE:
+            return None
+    *_, table = content["content_blocks"]
+    table["header_row"] += ["Check", "Severity"]
+    for row in table["table"]:
+        row += [verdict.check, verdict.severity.value]
+    return None if complaints else content
+
+
+def _section(contents: Sequence[dict[str, Any]], number: int) -> dict[str, str]:
+    """Return one section's HTML, with the rows of all its verdicts in one table."""
+    first, *others = contents
+    first["content_blocks"][-1]["table"] += [
+        row for content in others for row in content["content_blocks"][-1]["table"]
+    ]
+    template = _view().env.get_template("section.html")
+    shown = template.render(
+        section=first, number=number, renderer_type="ValidationResultsPageRenderer"
+    )
+    return {"name": str(first["section_name"]), "html": str(shown)}
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """Hear GX's renderers fail: they tell the log, stack trace and values and all, and go on."""
+    complaints: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            complaints.append(getattr(sys.exc_info()[0], "__name__", record.levelname))
+
+    log, listener = logging.getLogger("great_expectations.render"), Listener(logging.ERROR)
+    level, propagates = log.level, log.propagate
+    log.addHandler(listener)
+    log.setLevel(logging.ERROR)
+    log.propagate = False
+    try:
+        yield complaints
+    finally:
+        log.removeHandler(listener)
+        log.setLevel(level)
+        log.propagate = propagates
 
 
 def _result(verdict: Verdict) -> ExpectationValidationResult:
@@ -121,7 +182,6 @@ def _result(verdict: Verdict) -> ExpectationValidationResult:
         expectation_config=ExpectationConfiguration(
             type=str(verdict.expectation),
             kwargs=dict(verdict.arguments),
-            meta={"notes": verdict.description} if verdict.description else None,
             severity=FailureSeverity(verdict.severity.value),
         ),
         result=result,
@@ -133,12 +193,15 @@ def _result(verdict: Verdict) -> ExpectationValidationResult:
     )
 
 
-def _failure(verdict: Verdict) -> dict[str, Any]:
+def _shown(verdict: Verdict) -> dict[str, Any]:
     columns = list(dict.fromkeys(name for row in verdict.sample for name in row))
     return {
         "check": verdict.check,
         "severity": verdict.severity.value,
-        "sentence": verdict.sentence(),
+        "result": result_of(verdict.status, verdict.severity),
+        "expected": verdict.expected,
+        "finding": "" if verdict.status is Status.PASSED else verdict.finding,
+        "reason": verdict.description,
         "columns": columns,
         "rows": [[_cell(row.get(name)) for name in columns] for row in verdict.sample],
         "query": verdict.query,
@@ -147,13 +210,3 @@ def _failure(verdict: Verdict) -> dict[str, Any]:
 
 def _cell(value: Any) -> str:
     return "NULL" if value is None else str(value)
-
-
-def _discreet(verdict: Verdict, pii: frozenset[str]) -> Verdict:
-    """Mask what has become private since the verdict was given."""
-    sample = tuple(
-        {name: MASK if name in pii and value is not None else value for name, value in row.items()}
-        for row in verdict.sample
-    )
-    hidden = {"observed": None} if not pii.isdisjoint(columns_of(verdict.arguments)) else {}
-    return verdict.model_copy(update={"sample": sample, **hidden})
