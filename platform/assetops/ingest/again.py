@@ -6,9 +6,9 @@ from pathlib import Path
 from assetops.errors import CheckCouldNotRun, IngestError
 from assetops.ingest.bad_rows import count_rows
 from assetops.ingest.candidate import make_candidate
-from assetops.ingest.landing import landed_files
+from assetops.ingest.landing import file_fingerprint, landed_files
 from assetops.ingest.load import candidate_of
-from assetops.model import Dataset, Relation, file_fingerprint
+from assetops.model import Dataset, Relation
 from assetops.warehouse import Connection, journal
 
 
