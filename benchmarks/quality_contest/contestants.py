@@ -94,7 +94,7 @@ def stock(table: str, path: str, limit: str | None) -> Any:
     from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 
     from assetops.quality import gx as registered
-    from assetops.quality.engine.execution import DuckDBExecutionEngine
+    from assetops.quality.engine.duckdb import DuckDBExecutionEngine
 
     class Stock(DuckDBExecutionEngine):
         resolve_metrics = SqlAlchemyExecutionEngine.resolve_metrics

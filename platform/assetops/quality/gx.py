@@ -9,7 +9,7 @@ from great_expectations.expectations import core
 from great_expectations.expectations.expectation import Expectation
 
 import assetops.quality.engine.metrics  # noqa: F401  (what GX cannot ask of DuckDB)
-from assetops.quality.engine.execution import DuckDBExecutionEngine
+from assetops.quality.engine.duckdb import DuckDBExecutionEngine
 
 # GX's field `type` hides Python's `type` inside the class.
 _Engine = type[DuckDBExecutionEngine]

@@ -13,10 +13,10 @@ COLUMNS = {
     "same": "i",
     "down": "10 - i",
     "money": "i::decimal(12, 2)",
-    "pair": "[i, i + 1]",
+    "pair": "array[i, i + 1]",
     "doc": """'{"n": ' || i || '}'""",
     "day": "'2026-01-0' || (i % 9 + 1)",
-    "moment": "timestamp '2026-01-01 10:00:00' + i * interval 1 hour",
+    "moment": "timestamp '2026-01-01 10:00:00' + i * interval '1 hour'",
 }
 # Each name is a trap of its own: SQLAlchemy's parameters, LIKE, quoting, keywords, case.
 ODD = dict(
@@ -59,7 +59,7 @@ def _select(cell: Callable[[int, str], str], named: Mapping[str, str], rest: str
         '{} as "{}"'.format(cell(n, sql), named[name].replace('"', '""'))
         for n, (name, sql) in enumerate(COLUMNS.items())
     )
-    return f"select {', '.join(cells)} from range(10) as t(i) {rest}"
+    return f"select {', '.join(cells)} from generate_series(0, 9) as t(i) {rest}"
 
 
 def _with_gaps(n: int, sql: str) -> str:

@@ -16,12 +16,15 @@ from great_expectations.core.suite_parameters import is_suite_parameter, parse_s
 import assetops.quality.engine.metrics  # noqa: F401  (what GX cannot ask of DuckDB)
 from assetops.errors import CheckCouldNotRun
 from assetops.model import Relation, Status, Verdict
+from assetops.quality.engine.duckdb import open_duckdb
 from assetops.quality.engine.evidence import Evidence, cause, plain
-from assetops.quality.engine.execution import DuckDBExecutionEngine, open_engine
+from assetops.quality.engine.execution import FusedExecutionEngine
 from assetops.quality.engine.plans import BATCH, RESULT, Plan, plan, resolve
 from assetops.quality.engine.plugins import import_plugins
+from assetops.quality.engine.postgres import PostgresExecutionEngine
 from assetops.quality.suites import Expectation, Suite
 from assetops.quality.suites.words import columns_of, sentence
+from assetops.warehouse.postgres import PostgresConnection
 
 # What cannot be evaluated is told in a verdict; GX would log it to the terminal as well.
 logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
@@ -32,7 +35,7 @@ class Validator:
 
     def __init__(self, open_connection: Callable[[], Any]) -> None:
         self._open = open_connection
-        self._engine: DuckDBExecutionEngine | None = None
+        self._engine: FusedExecutionEngine | None = None
 
     def __enter__(self) -> "Validator":
         return self
@@ -68,7 +71,7 @@ class Validator:
             CheckCouldNotRun: The table is not there.
         """
         if self._engine is None:
-            self._engine = open_engine(self._open)
+            self._engine = _engine_on(self._open())
         broken = import_plugins(suite.plugins)
         self._engine.load(relation, BATCH)
         columns = _columns(self._engine, relation)
@@ -92,7 +95,14 @@ def validate(
         return validator.validate(relation, suite, parameters=parameters, key=key, pii=pii)
 
 
-def _columns(engine: DuckDBExecutionEngine, relation: Relation) -> list[str]:
+def _engine_on(connection: Any) -> FusedExecutionEngine:
+    """Return the engine for a connection: SQLAlchemy's are to Postgres, all others to DuckDB."""
+    if isinstance(connection, PostgresConnection):
+        return PostgresExecutionEngine(connection)
+    return open_duckdb(connection)
+
+
+def _columns(engine: FusedExecutionEngine, relation: Relation) -> list[str]:
     try:
         found = engine.get_inspector().get_columns(relation.name, relation.schema_name)
     except Exception as error:
@@ -115,7 +125,7 @@ class _Asked:
 class _Run:
     """One suite on one table."""
 
-    engine: DuckDBExecutionEngine
+    engine: FusedExecutionEngine
     evidence: Evidence
     parameters: Mapping[str, Any]
     # Why the project's own expectations of a type cannot be used.

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from great_expectations.expectations.metrics.query_metric_provider import QueryMetricProvider
 
 from assetops.model import MASK, quote
-from assetops.quality.engine.execution import DuckDBExecutionEngine
+from assetops.quality.engine.execution import FusedExecutionEngine
 from assetops.quality.engine.fusion import from_clause
 
 SAMPLE_ROWS = 20
@@ -25,7 +25,7 @@ _UNIQUE = ("column_values.unique", "compound_columns.unique")
 class Evidence:
     """Finds the failing rows of one table."""
 
-    engine: DuckDBExecutionEngine
+    engine: FusedExecutionEngine
     key: Sequence[str]
     pii: frozenset[str]
     columns: Sequence[str]
@@ -68,10 +68,7 @@ class Evidence:
         return self._sql(sa.select(sa.text("*")).select_from(table).where(among))
 
     def _sql(self, statement: Any) -> str:
-        compiled = statement.compile(
-            dialect=self.engine.engine.dialect, compile_kwargs={"literal_binds": True}
-        )
-        return re.sub(r"\s*\n\s*", "\n", str(compiled)).strip()
+        return re.sub(r"\s*\n\s*", "\n", self.engine.readable(statement)).strip()
 
     def sample(self, query: str, columns: Sequence[str]) -> tuple[dict[str, Any], ...]:
         """Return the first failing rows: their key and what was looked at, private values masked.
@@ -81,7 +78,10 @@ class Evidence:
         wanted = list(dict.fromkeys([*self.key, *columns]))
         # A rule about a whole row, or one's own query, shows all that it returns.
         chosen = ", ".join(quote(name) for name in wanted) if columns else "*"
-        statement = f"select {chosen} from ({query}\n) as failing order by all limit {SAMPLE_ROWS}"
+        order = self.engine.order_of("failing", self.key if columns else ())
+        statement = (
+            f"select {chosen} from ({query}\n) as failing order by {order} limit {SAMPLE_ROWS}"
+        )
         # A colon would mark a parameter for SQLAlchemy; here it is part of a name or a value.
         result = self.engine.execute_query(sa.text(statement.replace(":", r"\:")))
         names = list(result.keys())
@@ -108,7 +108,11 @@ class Evidence:
 
     def discreet(self, reason: str) -> str:
         """Return an error's text, without the values in it where the table has private ones."""
-        return re.sub(r"'[^']*'", "'…'", reason) if self.pii else reason
+        if not self.pii:
+            return reason
+        # In double quotes are names, but where Postgres quotes a value.
+        reason = re.sub(r'((?:type [^":]+|range|format): |value )".*"', r'\1"…"', reason)
+        return re.sub(r"'[^']*'", "'…'", reason)
 
 
 def _condition_behind(count: Any) -> Any:
@@ -125,9 +129,13 @@ def _condition_behind(count: Any) -> Any:
 def cause(error: object) -> str:
     """Return what went wrong, without the statement and the links that come after it."""
     text = str(error).partition("[SQL:")[0].partition("(Background on this error")[0]
-    text = re.sub(r"^\(_?duckdb\.(\w+)\)\s*", "", text.strip())
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    driver = re.match(r"\((_?duckdb|psycopg2)\.[\w.]+\)\s*", text.strip())
+    plainly = text.strip().removeprefix(driver[0] if driver else "")
+    lines = [line.strip() for line in plainly.splitlines()]
     kept = [line for line in lines if not set(line) <= {"^", " "}]
+    if driver and driver[1] == "psycopg2":
+        # Of the statement, and of the row that it failed at.
+        kept = [line for line in kept if not re.match(r"LINE \d+:|DETAIL:|CONTEXT:", line)]
     return " ".join(kept)[:500] or type(error).__name__
 
 

@@ -1,15 +1,11 @@
-"""DuckDB for Great Expectations, which has no engine of its own for it.
+"""How metrics are asked of any SQL database with fewer statements than Great Expectations takes.
 
-Stock GX fails on DuckDB: it reads a cursor after its connection was given back, and it finds
-neither DuckDB's types nor a regular expression operator. Imported only beside Great Expectations.
+What is one database's own is in `duckdb.py` and `postgres.py`. Imported only beside GX.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
-import duckdb_engine
 import sqlalchemy as sa
 from great_expectations.exceptions import MetricResolutionError
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
@@ -17,37 +13,43 @@ from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemy
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from assetops.model import Relation
-from assetops.quality.engine.dialect import DRIVER, DialectModule, Inspector
 from assetops.quality.engine.fusion import Aggregate, aggregate_of, from_clause
 
 
-class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
-    """GX's SQL engine on one open DuckDB connection, with fewer statements.
+class FusedExecutionEngine(SqlAlchemyExecutionEngine):
+    """GX's SQL engine on one open connection, with fewer statements.
 
     Samples are taken only where something was unexpected, and aggregates wait until all that
     can share their query are ready.
     """
 
+    # Whether rows have an order of their own, that in which they were inserted.
+    keeps_order = False
+    # Whether values are better written into a statement than bound to it.
+    writes_values = False
+    # What a distinct value's query may be told, so that its rows do not come all at once.
+    one_by_one: ClassVar[Mapping[str, Any]] = {}
+
     def __init__(self, **options: Any) -> None:
-        if connection_string := options.get("connection_string"):
-            options["connection_string"] = re.sub(r"^duckdb:", f"{DRIVER}:", connection_string)
         super().__init__(**options)
-        self.dialect_module: Any = DialectModule()
         # Why a metric could not be computed; GX would try three times, and blame the last error.
         self.failures: dict[Any, str] = {}
 
-    @contextmanager
-    def get_connection(self) -> Iterator[Any]:
-        """Yield the one connection, which stays open so that its rows can still be read."""
-        if self._connection is None:
-            self._connection = self.engine.connect()
-        yield self._connection
+    def quantiles(self, column: str, quantiles: Sequence[float]) -> Any:
+        """Return the expression of some quantiles of a column, as a list."""
+        raise NotImplementedError
 
-    def get_inspector(self) -> Any:
-        """Return the inspector; GX forgets it with every batch."""
-        if self._inspector is None:
-            self._inspector: Any = Inspector(self.engine.dialect, self.execute_query)
-        return self._inspector
+    def readable(self, statement: Any) -> str:
+        """Return a statement as a person can run it."""
+        raise NotImplementedError
+
+    def order_of(self, rows: str, key: Sequence[str]) -> str:
+        """Return by what all rows of a subquery of this name are ordered, those of a key first."""
+        raise NotImplementedError
+
+    def identifier(self, name: str) -> str:
+        """Return a name as it stands in SQL, quoted where it must be."""
+        return self.engine.dialect.identifier_preparer.quote(name)
 
     def get_batch_data_and_markers(self, batch_spec: Any) -> Any:
         """Return a batch as stock GX asks for it: what failed on the last one may now succeed."""
@@ -61,7 +63,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         self._inspector = None
         # Quoted beforehand where they must be, because GX puts them into {batch} as they are.
         schema, table = (
-            sa.quoted_name(self.engine.dialect.identifier_preparer.quote(name), quote=False)
+            sa.quoted_name(self.identifier(name), quote=False)
             for name in (relation.schema_name, relation.name)
         )
         batch = SqlAlchemyBatchData(
@@ -135,10 +137,9 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
     def _row(self, statement: sa.Select[Any], *, literally: bool) -> Any:
         """Return the one row of a statement.
 
-        With values for parameters DuckDB plans worse: on five million rows it took three times the
-        memory. What cannot be written as a literal fails, and is asked again with a parameter.
+        What cannot be written as a literal fails, and is asked again with a parameter.
         """
-        if not literally:
+        if not (literally and self.writes_values):
             return self.execute_query(statement).fetchone()
         written = statement.compile(
             dialect=self.engine.dialect, compile_kwargs={"literal_binds": True}
@@ -163,7 +164,7 @@ class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         return shared or counted or ready
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the database."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -184,13 +185,3 @@ def _count_behind(metric: MetricConfiguration) -> tuple[Any, ...] | None:
             name = metric.metric_name.removesuffix(suffix) + ".unexpected_count"
             return MetricConfiguration(name, metric.metric_domain_kwargs, values).id
     return None
-
-
-def open_engine(open_connection: Callable[[], Any]) -> DuckDBExecutionEngine:
-    """Return an engine on the connection that the caller's function opens."""
-    engine = sa.create_engine(
-        f"{DRIVER}://",
-        creator=lambda: duckdb_engine.ConnectionWrapper(open_connection()),
-        poolclass=sa.pool.StaticPool,
-    )
-    return DuckDBExecutionEngine(engine=engine, create_temp_table=False)

@@ -125,8 +125,7 @@ def _quantiles(
     quantiles = metric.metric_value_kwargs.get("quantiles")
     if columns is None or column is None or column not in known[columns.id] or not quantiles:
         return None
-    listed = ", ".join(repr(float(quantile)) for quantile in quantiles)
-    expression = sa.func.quantile_disc(sa.column(column), sa.literal_column(f"[{listed}]"))
+    expression = engine.quantiles(column, quantiles)
     return Aggregate(metric, expression, _rows(metric.metric_domain_kwargs))
 
 

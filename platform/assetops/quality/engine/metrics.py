@@ -28,7 +28,8 @@ from great_expectations.expectations.metrics.map_metric_provider import (
 from great_expectations.expectations.metrics.metric_provider import metric_partial, metric_value
 from great_expectations.expectations.metrics.util import get_dbms_compatible_metric_domain_kwargs
 
-from assetops.quality.engine.execution import DuckDBExecutionEngine
+from assetops.quality.engine.duckdb import DuckDBExecutionEngine
+from assetops.quality.engine.execution import FusedExecutionEngine
 from assetops.quality.engine.fusion import from_clause
 
 # So many different values are told apart in a query; they are named there by their hash.
@@ -43,7 +44,15 @@ def _order_of_rows(engine: Any, domain: dict[str, Any], metrics: dict[str, Any])
 
     A window function has no place in a WHERE: as a column it has one in every query of GX's.
     DuckDB numbers rows as they were inserted, and nulls are no part of the order.
+
+    Raises:
+        TypeError: The database keeps no order of rows.
     """
+    if not engine.keeps_order:
+        raise TypeError(
+            "the rows of a table have no order here: say by which column they have one, in an "
+            "unexpected_rows_expectation with a window function"
+        )
     domain = get_dbms_compatible_metric_domain_kwargs(
         metric_domain_kwargs=domain, batch_columns_list=metrics["table.columns"]
     )
@@ -72,7 +81,7 @@ class Increasing(ColumnMapMetricProvider):
     condition_value_keys = ("strictly",)
 
     @metric_partial(
-        engine=DuckDBExecutionEngine,
+        engine=FusedExecutionEngine,
         partial_fn_type=MetricPartialFunctionTypes.MAP_CONDITION_FN,
         domain_type=MetricDomainTypes.COLUMN,
     )
@@ -98,7 +107,7 @@ class Decreasing(ColumnMapMetricProvider):
     condition_value_keys = ("strictly",)
 
     @metric_partial(
-        engine=DuckDBExecutionEngine,
+        engine=FusedExecutionEngine,
         partial_fn_type=MetricPartialFunctionTypes.MAP_CONDITION_FN,
         domain_type=MetricDomainTypes.COLUMN,
     )
@@ -131,6 +140,18 @@ class JsonParseable(ColumnMapMetricProvider):
         is_text = sa.func.typeof(column).in_(["VARCHAR", "JSON"])
         return sa.func.json_valid(sa.case((is_text, sa.cast(column, sa.Text)), else_=wrong_type))
 
+    @column_condition_partial(engine=FusedExecutionEngine)
+    def _by_python(cls, column: Any, _table: Any, _execution_engine: Any, **_: Any) -> Any:
+        return _is_one_of_the_valid(column, _is_json, _table, _execution_engine)
+
+
+def _is_json(value: str) -> bool:
+    try:
+        json.loads(value)
+    except ValueError:
+        return False
+    return True
+
 
 def _is_one_of_the_valid(column: Any, valid: Valid, table: Any, engine: Any) -> Any:
     """Return the condition that a value is one of those that Python finds valid.
@@ -146,7 +167,7 @@ def _is_one_of_the_valid(column: Any, valid: Valid, table: Any, engine: Any) -> 
     different = (
         sa.select(column).distinct().select_from(from_clause(table)).where(column.is_not(None))
     )
-    values = engine.execute_query(different)
+    values = engine.execute_query(different.execution_options(**engine.one_by_one))
     hashes: dict[bool, list[str]] = {True: [], False: []}
     while rows := values.fetchmany(_AT_ONCE):
         for (value,) in rows:
@@ -170,7 +191,7 @@ class DateutilParseable(ColumnMapMetricProvider):
 
     condition_metric_name = "column_values.dateutil_parseable"
 
-    @column_condition_partial(engine=DuckDBExecutionEngine)
+    @column_condition_partial(engine=FusedExecutionEngine)
     def _sqlalchemy(cls, column: Any, _table: Any, _execution_engine: Any, **_: Any) -> Any:
         def valid(value: str) -> bool:
             try:
@@ -188,7 +209,7 @@ class MatchStrftimeFormat(ColumnMapMetricProvider):
     condition_metric_name = "column_values.match_strftime_format"
     condition_value_keys = ("strftime_format",)
 
-    @column_condition_partial(engine=DuckDBExecutionEngine)
+    @column_condition_partial(engine=FusedExecutionEngine)
     def _sqlalchemy(
         cls,
         column: Any,
@@ -213,7 +234,7 @@ class MatchJsonSchema(ColumnMapMetricProvider):
     condition_metric_name = "column_values.match_json_schema"
     condition_value_keys = ("json_schema",)
 
-    @column_condition_partial(engine=DuckDBExecutionEngine)
+    @column_condition_partial(engine=FusedExecutionEngine)
     def _sqlalchemy(
         cls,
         column: Any,
@@ -247,7 +268,7 @@ class DistinctValuesNotInSetCount(ColumnAggregateMetricProvider):
     metric_name = "column.distinct_values.not_in_set.count"
     value_keys = ("value_set",)
 
-    @metric_value(engine=DuckDBExecutionEngine)
+    @metric_value(engine=FusedExecutionEngine)
     def _sqlalchemy(cls, metric_value_kwargs: dict[str, Any], **asked: Any) -> Any:
         provider: Any = of_gx.ColumnDistinctValuesNotInSetCount
         return provider._sqlalchemy(
@@ -261,7 +282,7 @@ class DistinctValuesNotInSet(ColumnAggregateMetricProvider):
     metric_name = "column.distinct_values.not_in_set"
     value_keys = ("value_set", "limit")
 
-    @metric_value(engine=DuckDBExecutionEngine)
+    @metric_value(engine=FusedExecutionEngine)
     def _sqlalchemy(cls, metric_value_kwargs: dict[str, Any], **asked: Any) -> Any:
         provider: Any = of_gx.ColumnDistinctValuesNotInSet
         return provider._sqlalchemy(

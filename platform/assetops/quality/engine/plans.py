@@ -14,7 +14,7 @@ from great_expectations.expectations.registry import get_expectation_impl
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_graph import ValidationGraph
 
-from assetops.quality.engine.execution import DuckDBExecutionEngine
+from assetops.quality.engine.execution import FusedExecutionEngine
 
 BATCH = "batch"
 RESULT = {
@@ -61,9 +61,7 @@ class Plan:
 _plans: dict[tuple[Any, ...], Plan] = {}
 
 
-def plan(
-    kind: str, kwargs: Mapping[str, Any], engine: DuckDBExecutionEngine, plugins: Path
-) -> Plan:
+def plan(kind: str, kwargs: Mapping[str, Any], engine: FusedExecutionEngine, plugins: Path) -> Plan:
     """Return the plan of one expectation, as it was if it was asked for before.
 
     Args:
@@ -83,7 +81,7 @@ def plan(
     return found
 
 
-def _planned(kind: str, kwargs: Mapping[str, Any], engine: DuckDBExecutionEngine) -> Plan:
+def _planned(kind: str, kwargs: Mapping[str, Any], engine: FusedExecutionEngine) -> Plan:
     rule = _settled(get_expectation_impl(kind)(**{**kwargs, "batch_id": BATCH}))
     # GX's full results take a sample for every rule: ours come later, where something failed.
     wanted = _COUNTS_ONLY if getattr(rule, "map_metric", None) else RESULT
@@ -113,7 +111,7 @@ def _settled(rule: Any) -> Any:
 def _add(
     metric: MetricConfiguration,
     metrics: Metrics,
-    engine: DuckDBExecutionEngine,
+    engine: FusedExecutionEngine,
     wanted: Mapping[str, Any],
 ) -> None:
     """Add a metric and all that it depends on, each once."""
@@ -141,7 +139,7 @@ def _needless(name: str, provider: Any) -> tuple[str, ...]:
     return ()
 
 
-def resolve(plans: list[Plan], engine: DuckDBExecutionEngine) -> dict[Any, Any]:
+def resolve(plans: list[Plan], engine: FusedExecutionEngine) -> dict[Any, Any]:
     """Compute all that some plans need on the loaded batch; what failed is in the engine's list."""
     waiting: Metrics = {}
     for planned in plans:
