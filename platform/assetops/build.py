@@ -22,7 +22,7 @@ from assetops.project import Project, load_project
 from assetops.publish.assets import published_assets
 from assetops.publish.releases import Releases
 from assetops.publish.still import held_still, released
-from assetops.quality.checks import as_check_result, batch_gate, check_specs, gate_checks
+from assetops.quality.checks import batch_gate, gate_checks
 from assetops.quality.deep import (
     deep_checks,
     deep_jobs,
@@ -30,6 +30,7 @@ from assetops.quality.deep import (
     standing_objections,
 )
 from assetops.quality.reconcile.checks import Counterparts, reconcile_checks
+from assetops.quality.steps import as_check_result, check_specs
 from assetops.quality.suites import Suite, load_suites
 from assetops.quality.suites.depth import Depth
 from assetops.quality.suites.parameters import days_said

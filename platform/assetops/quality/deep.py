@@ -14,8 +14,9 @@ from assetops.errors import ConfigError
 from assetops.ledger import Ledger
 from assetops.model import Dataset, Severity, Verdict
 from assetops.project import Project
-from assetops.quality.checks import Facts, suite_step, validated
+from assetops.quality.checks import Facts, validated
 from assetops.quality.previous import compared
+from assetops.quality.steps import suite_step
 from assetops.quality.suites import Suite
 from assetops.quality.suites.depth import CRON, Depth, is_cron
 from assetops.quality.suites.parameters import parameters_of

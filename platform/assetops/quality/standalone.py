@@ -9,8 +9,8 @@ import dagster as dg
 
 from assetops.errors import SuiteError
 from assetops.model import Relation, Verdict
-from assetops.quality.checks import suite_step
 from assetops.quality.running import Table, run_suite
+from assetops.quality.steps import suite_step
 from assetops.quality.suites import read_suite
 from assetops.quality.suites.inputs import Input, input_mistakes
 from assetops.quality.suites.parameters import PARAMETERS, days_of, days_said, parameters_of

@@ -11,12 +11,13 @@ from assetops.errors import CheckCouldNotRun
 from assetops.ledger import Ledger
 from assetops.model import Dataset, Relation, Status, Verdict, literal
 from assetops.project import Project
-from assetops.quality.checks import check_step, key_of
+from assetops.quality.checks import key_of
 from assetops.quality.deep import builds_tables
 from assetops.quality.reconcile import Comparison, Row, Side
 from assetops.quality.reconcile.canonical import Dialect
 from assetops.quality.reconcile.landed import ReadAgain, compared_with_landed, kept_beside
 from assetops.quality.reconcile.sides import forms_of, incomparable, side_in_duckdb
+from assetops.quality.steps import check_step
 from assetops.quality.suites import Suite
 from assetops.quality.suites.counterparts import Counterpart, Reconcile, relation_of
 from assetops.warehouse import Connection
@@ -51,14 +52,25 @@ def reconcile_checks(
 ) -> list[dg.AssetChecksDefinition]:
     """Return a check for each reconciliation that a suite asks for."""
     return [
-        _check(project.by_address[address], suite, ledger, counterparts)
+        _check(
+            project.by_address[address],
+            suite,
+            ledger,
+            counterparts,
+            docs=project.settings.data_docs_page,
+        )
         for address, suite in suites.items()
         if suite.meta.reconcile
     ]
 
 
 def _check(
-    dataset: Dataset, suite: Suite, ledger: Ledger, counterparts: Counterparts
+    dataset: Dataset,
+    suite: Suite,
+    ledger: Ledger,
+    counterparts: Counterparts,
+    *,
+    docs: Callable[[str, str], str],
 ) -> dg.AssetChecksDefinition:
     specs = [
         dg.AssetCheckSpec(
@@ -77,7 +89,8 @@ def _check(
                 verdict, state = _reconciled(dataset, suite, wanted, counterparts)
                 run_id = context.run.run_id
                 ledger.record_results(dataset.address, [verdict], state=state, run_id=run_id)
-                verdicts.append(verdict)
+                page = docs(dataset.address, run_id)
+                verdicts.append(verdict.model_copy(update={"docs": page}))
         return verdicts
 
     return check_step("reconcile_", specs, dg.AssetKey(dataset.key), look)

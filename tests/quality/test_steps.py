@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from assetops.model import Severity, Status, Verdict
-from assetops.quality.checks import as_check_result, check_specs
+from assetops.quality.steps import as_check_result, check_specs
 from assetops.quality.suites import Suite
 
 MARTS_ORDERS = dg.AssetKey(["marts", "orders"])
@@ -92,3 +92,12 @@ def test_a_result_shows_the_failing_rows_and_how_to_find_them() -> None:
 def test_whatever_was_observed_can_be_shown(observed: Any) -> None:
     shown = metadata(as_check_result(verdict(Status.PASSED, observed=observed), MARTS_ORDERS))
     assert shown["observed"] == (str(observed) if observed is True else observed)
+
+
+def test_a_result_says_first_what_was_found_and_then_why_it_is_asked() -> None:
+    found = {"failing_rows": 1, "rows": 8, "observed": "-1", "description": "So it was agreed."}
+    failed = as_check_result(verdict(Status.FAILED, **found), MARTS_ORDERS)
+    passed = as_check_result(verdict(Status.PASSED, **found), MARTS_ORDERS)
+    assert failed is not None and passed is not None
+    assert failed.description == "1 of 8 rows, found -1. So it was agreed."
+    assert passed.description == "So it was agreed."
