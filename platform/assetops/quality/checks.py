@@ -9,11 +9,11 @@ import dagster as dg
 from assetops.ledger import Ledger
 from assetops.model import Batch, Dataset, Relation, Verdict
 from assetops.project import Project
+from assetops.quality.elsewhere import seen
 from assetops.quality.previous import compared
 from assetops.quality.running import Table, run_suite
 from assetops.quality.steps import suite_step
 from assetops.quality.suites import Suite
-from assetops.quality.suites.inputs import files_state
 from assetops.quality.suites.parameters import days_of, days_said, parameters_of
 from assetops.quality.suites.words import columns_of
 from assetops.settings import Settings
@@ -89,18 +89,14 @@ def judge(
 
     Raises `CheckCouldNotRun` if the table is not there, `WarehouseBusy` if somebody keeps it.
     """
-    if suite.input is not None and suite.input.files is not None:
-        state = files_state(suite.input.files, root)
-    else:
-        there = warehouse.exists(dataset.relation)
-        state = warehouse.fingerprint(dataset.relation) if there else "no table"
-    suite, previous = compared(suite, ledger.last_accepted(dataset.address, other_than=state))
-    if chosen is not None:
-        suite = suite.only(chosen)
-    parameters = parameters_of(facts) | previous
-    return validated(
-        warehouse.open, dataset, dataset.relation, suite, parameters=parameters, root=root
-    ), state
+    with seen(suite, dataset.relation, warehouse, root) as found:
+        state, parameters = found.state, parameters_of(facts)
+        suite, previous = compared(suite, ledger.last_accepted(dataset.address, other_than=state))
+        if chosen is not None:
+            suite = suite.only(chosen)
+        return validated(
+            found.open, dataset, found.relation, suite, parameters=parameters | previous, root=root
+        ), state
 
 
 def _gate(

@@ -21,6 +21,7 @@ class SuiteChecksComponent(dg.Component, dg.Resolvable):
     asset: str
     suite: str
     database: str | None = None
+    connection: str | None = None
     table: str | None = None
     input: Mapping[str, Any] | None = None
     key: Sequence[str] = field(default_factory=list)
@@ -36,6 +37,7 @@ class SuiteChecksComponent(dg.Component, dg.Resolvable):
             self.asset,
             folder / self.suite,
             folder / self.database if self.database else None,
+            connection=self.connection,
             table=self.table,
             input=self.input,
             key=self.key,

@@ -15,6 +15,7 @@ from assetops.ledger import Ledger
 from assetops.model import Dataset, Severity, Verdict
 from assetops.project import Project
 from assetops.quality.checks import Facts, validated
+from assetops.quality.elsewhere import is_elsewhere, seen_elsewhere
 from assetops.quality.previous import compared
 from assetops.quality.steps import suite_step
 from assetops.quality.suites import Suite
@@ -106,7 +107,11 @@ def _deep(
         if builds_tables(context):
             return []
         known, deep = facts() if _asks(suite) else {}, suite.meta.deep
-        with hold(dataset, deep.sample_size, deep.seed) as still:
+        with (
+            seen_elsewhere(suite, dataset.relation)
+            if is_elsewhere(suite)
+            else hold(dataset, deep.sample_size, deep.seed)
+        ) as still:
             before = ledger.last_accepted(dataset.address, other_than=still.state)
             part, previous = compared(suite, before)
             found = validated(

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from assetops.model import Relation, Verdict
+from assetops.quality.elsewhere import prepared_elsewhere
 from assetops.quality.suites import Suite
-from assetops.quality.suites.inputs import prepared
+from assetops.quality.suites.inputs import Prepared, prepared
+from assetops.warehouse.postgres import PostgresConnection
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,7 @@ def run_suite(
 
     connection = open_connection()
     try:
-        looked_at = prepared(
-            connection,
-            suite.input,
-            table.relation,
-            base=table.base,
-            parameters=parameters,
-            types=table.types,
-        )
+        looked_at = _prepared(suite, table, connection, parameters)
         verdicts = validate(
             lambda: connection,
             looked_at.relation,
@@ -54,9 +49,31 @@ def run_suite(
         )
     finally:
         connection.close()
+    elsewhere = isinstance(connection, PostgresConnection)
     return [
-        verdict.model_copy(update={"query": looked_at.lasting(verdict.query)})
+        verdict.model_copy(
+            update={
+                "query": looked_at.lasting(verdict.query),
+                # What is kept of rows that fail is asked of the warehouse, which has none of these.
+                "by_row": verdict.by_row and not elsewhere,
+            }
+        )
         if verdict.query
         else verdict
         for verdict in verdicts
     ]
+
+
+def _prepared(
+    suite: Suite, table: Table, connection: Any, parameters: Mapping[str, Any]
+) -> Prepared:
+    if isinstance(connection, PostgresConnection):
+        return prepared_elsewhere(connection, suite.input, table.relation, parameters)
+    return prepared(
+        connection,
+        suite.input,
+        table.relation,
+        base=table.base,
+        parameters=parameters,
+        types=table.types,
+    )

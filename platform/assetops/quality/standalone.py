@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import dagster as dg
 
 from assetops.errors import SuiteError
 from assetops.model import Relation, Verdict
+from assetops.quality.elsewhere import is_elsewhere
 from assetops.quality.running import Table, run_suite
 from assetops.quality.steps import suite_step
 from assetops.quality.suites import read_suite
@@ -16,6 +18,7 @@ from assetops.quality.suites.inputs import Input, input_mistakes
 from assetops.quality.suites.parameters import PARAMETERS, days_of, days_said, parameters_of
 from assetops.quality.suites.reading import Subject
 from assetops.warehouse.foreign import open_beside
+from assetops.warehouse.postgres import open_postgres
 
 Database = str | Path | Callable[[], Any] | None
 
@@ -25,6 +28,7 @@ def suite_checks(
     suite: str | Path,
     database: Database = None,
     *,
+    connection: str | None = None,
     table: str | None = None,
     input: Mapping[str, Any] | None = None,
     key: Sequence[str] = (),
@@ -39,6 +43,7 @@ def suite_checks(
         suite: The suite's JSON file, as GX writes it.
         database: A DuckDB file, or a function that opens a connection to one, which is closed
             again. Not needed where the suite looks at files.
+        connection: The environment variable with the URL of a Postgres server, where the table is.
         table: The table as schema.table; by default the last two parts of the asset's key.
         input: What to look at instead of the table; else the suite's `meta.assetops.input` says.
         key: The columns that tell a person which row is meant.
@@ -62,8 +67,11 @@ def suite_checks(
     read = read_suite(path, subject, shown=str(suite))
     if input is not None:
         read = read.model_copy(update={"input": _input(input, asset_key)})
-    looked_at = Table(_relation(table, asset_key), path.parent, key=list(key), pii=frozenset(pii))
-    opened = database if callable(database) else lambda: open_beside(database)
+    if connection is not None:
+        read = read.model_copy(update={"input": _elsewhere(read.input, connection, asset_key)})
+    relation = _relation(table, asset_key, "public" if is_elsewhere(read) else "main")
+    looked_at = Table(relation, path.parent, key=list(key), pii=frozenset(pii))
+    opened = _opener(read.input, database)
 
     def look(context: dg.AssetCheckExecutionContext, chosen: set[str]) -> list[Verdict]:
         known = {
@@ -95,7 +103,25 @@ def _input(block: Mapping[str, Any], key: dg.AssetKey) -> Input:
     return Input.model_validate(block)
 
 
-def _relation(table: str | None, key: dg.AssetKey) -> Relation:
+def _elsewhere(looked_at: Input | None, connection: str, key: dg.AssetKey) -> Input:
+    """Return an input as one that is in Postgres."""
+    whole = _input({"connection": connection}, key)
+    if looked_at is None:
+        return whole
+    if looked_at.files is not None:
+        raise SuiteError(
+            f"{key.to_user_string()}: files are not in Postgres: leave one of them out."
+        )
+    return looked_at.model_copy(update={"connection": connection})
+
+
+def _opener(looked_at: Input | None, database: Database) -> Callable[[], Any]:
+    if looked_at is not None and looked_at.connection is not None:
+        return partial(open_postgres, looked_at.connection)
+    return database if callable(database) else partial(open_beside, database)
+
+
+def _relation(table: str | None, key: dg.AssetKey, schema: str) -> Relation:
     parts = table.split(".") if table else list(key.path)
-    schema, name = parts[-2:] if parts[1:] else ("main", parts[0])
+    schema, name = parts[-2:] if parts[1:] else (schema, parts[0])
     return Relation(schema_name=schema, name=name)

@@ -3,6 +3,7 @@
 The URL, with its password, is known to the environment alone: all else has the variable's name.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ def open_postgres(variable: str) -> PostgresConnection:
     engine = sa.create_engine(
         url, poolclass=sa.pool.NullPool, isolation_level="REPEATABLE READ", connect_args=wait
     )
+    sa.event.listen(engine, "connect", _in_utc)
     try:
         return engine.connect()
     except PostgresError as error:
@@ -63,7 +65,12 @@ def said(error: Exception) -> str:
 
 def rows(connection: PostgresConnection, sql: str) -> Sequence[Any]:
     """Return what a query finds; a percent sign in it is one."""
-    return connection.exec_driver_sql(sql, execution_options={"no_parameters": True}).fetchall()
+    found: Sequence[Any] = _asked(connection, sql).fetchall()
+    return found
+
+
+def _asked(connection: PostgresConnection, sql: str) -> Any:
+    return connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
 
 
 def postgres_columns(connection: PostgresConnection, relation: Relation) -> list[tuple[str, str]]:
@@ -72,15 +79,42 @@ def postgres_columns(connection: PostgresConnection, relation: Relation) -> list
     return [(row.attname, row.kind) for row in found]
 
 
+def postgres_fingerprint(connection: PostgresConnection, source: str) -> str:
+    """Return what identifies the content of a quoted table or `(query)`, in whatever order."""
+    names = list(_asked(connection, f"select * from {source} t limit 0").keys())
+    sql = f"select count(*), sum(hashtextextended(cast(t as text), 0)) from {source} t"
+    ((count, hashes),) = rows(connection, sql)
+    digest = hashlib.sha256(repr((names, count, hashes)).encode()).hexdigest()[:16]
+    return f"{count}-{digest}"
+
+
+def make_temporary(connection: PostgresConnection, view: str, query: str) -> None:
+    """Make a view that is gone with the connection."""
+    _asked(connection, f"create temp view {view} as {query}")
+
+
+def read_only(connection: PostgresConnection) -> None:
+    """Let the transaction change nothing from here on."""
+    _asked(connection, "set transaction read only")
+
+
+def _in_utc(connection: Any, _: object) -> None:
+    """Let days start in UTC: a server may have another time zone for each who connects."""
+    with connection.cursor() as cursor:
+        cursor.execute("set time zone 'UTC'")
+    connection.commit()
+
+
 def _url(variable: str) -> sa.URL:
     """Return the URL; no message repeats any of it, since a part may be one of the password."""
+    written = connection_url(variable)
     try:
-        url = sa.make_url(connection_url(variable))
+        url = sa.make_url(written)
     except (sa.exc.ArgumentError, ValueError):
         raise CheckCouldNotRun(f"{variable} holds no URL such as {_WRITTEN}.") from None
     if url.drivername not in _DRIVERS:
         raise CheckCouldNotRun(f"{variable} holds another URL than one such as {_WRITTEN}.")
-    if "@" in f"{url.host}{url.database}":
+    if written.count("@") > 1:
         raise CheckCouldNotRun(
             f"{variable} has an @ too many: write one that is in a password as %40."
         )

@@ -15,11 +15,17 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from assetops.errors import CheckCouldNotRun, did_you_mean
 from assetops.model import Duration, Format, Relation, Word, quote, timedelta_of
+from assetops.quality.suites.counterparts import Connection as Variable
+from assetops.quality.suites.counterparts import Table
 from assetops.quality.suites.parameters import PARAMETERS
 from assetops.warehouse import Connection, SqlError
 
 _PREPARED = Relation(schema_name="temp", name="batch_to_check")
-_TEMPORARY = re.compile(r'"?\btemp\b"?\."?\bbatch_to_check\b"?')
+_TEMPORARY = re.compile(r'"?\b(?:pg_)?temp\b"?\."?\bbatch_to_check\b"?')
+# Where nothing names it anew, it keeps its name: before Postgres 16 a query in FROM must have one.
+_UNNAMED = re.compile(
+    _TEMPORARY.pattern + r"(?=\s*(?:$|[);]|(?:where|group|order|having|limit|union)\b))", re.I
+)
 _FORMATS = {".csv": Format.CSV, ".parquet": Format.PARQUET} | dict.fromkeys(
     (".jsonl", ".ndjson", ".json"), Format.JSONL
 )
@@ -68,10 +74,22 @@ class Input(Word):
     query: str | None = Field(default=None, description="In which {table} is the asset's table.")
     range: Range | None = None
     partition: str | None = Field(default=None, description="The column that says the day.")
+    connection: Variable | None = Field(
+        default=None, description="The environment variable with the URL of a Postgres server."
+    )
+    table: Table | None = Field(default=None, description="There; by default called as it is here.")
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
-        if sum(getattr(self, way) is not None for way in _WAYS) != 1:
+        ways = sum(getattr(self, way) is not None for way in _WAYS)
+        if self.connection is not None:
+            if ways > 1 or self.files is not None:
+                raise ValueError(
+                    "a table in Postgres is looked at whole, or by one of query, range, partition"
+                )
+        elif self.table is not None:
+            raise ValueError("a table by another name is in Postgres: name the connection")
+        elif ways != 1:
             raise ValueError(f"an input has exactly one of {', '.join(_WAYS)}")
         if self.files is None and self.format is not None:
             raise ValueError("only files have a format")
@@ -96,7 +114,8 @@ class Prepared(Word):
         if self.made_from is None:
             return query
         # As a function: a backslash in the SQL is one.
-        return _TEMPORARY.sub(lambda _: f"({self.made_from})", query)
+        named = _UNNAMED.sub(lambda _: f"({self.made_from}) as {_PREPARED.name}", query)
+        return _TEMPORARY.sub(lambda _: f"({self.made_from})", named)
 
 
 def input_mistakes(block: Any) -> Iterator[tuple[str, str]]:
@@ -146,9 +165,7 @@ def prepared(
     if looked_at.query is not None:
         query = looked_at.query.replace("{table}", table.quoted).strip().rstrip(";")
         return _made(connection, "view", f"from (\n{query}\n)", "the query of its input")
-    column, low, high = _bounds(looked_at, parameters)
-    bounds = ((">=", low), ("<", high))
-    where = " and ".join(f"{quote(column)} {sign} {_sql(at)}" for sign, at in bounds if at)
+    where = within(looked_at, parameters)
     return _made(connection, "view", f"from {table.quoted} where {where}", str(table))
 
 
@@ -161,6 +178,16 @@ def files_state(files: str, base: Path) -> str:
 
 def _matching(files: str, base: Path) -> list[str]:
     return sorted(glob.glob(str(base / files), recursive=True))
+
+
+def within(looked_at: Input, parameters: Mapping[str, Any]) -> str:
+    """Return the condition, in any SQL, that a row is of an input's range or partition.
+
+    Raises `CheckCouldNotRun` if a parameter of the range has no value.
+    """
+    column, low, high = _bounds(looked_at, parameters)
+    bounds = ((">=", low), ("<", high))
+    return " and ".join(f"{quote(column)} {sign} {_sql(at)}" for sign, at in bounds if at)
 
 
 def _bounds(looked_at: Input, parameters: Mapping[str, Any]) -> tuple[str, Any, Any]:
