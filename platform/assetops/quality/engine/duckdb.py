@@ -47,6 +47,13 @@ class DuckDBExecutionEngine(FusedExecutionEngine):
         listed = ", ".join(repr(float(quantile)) for quantile in quantiles)
         return sa.func.quantile_disc(sa.column(column), sa.literal_column(f"[{listed}]"))
 
+    def count_if(self, condition: Any) -> Any:
+        """Return an aggregate that counts the rows that meet a condition.
+
+        DuckDB makes a selection of the rows for every aggregate that has a filter.
+        """
+        return sa.func.count_if(condition)
+
     def readable(self, statement: Any) -> str:
         """Return a statement as a person can run it."""
         compiled = statement.compile(

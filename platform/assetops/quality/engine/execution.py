@@ -39,6 +39,10 @@ class FusedExecutionEngine(SqlAlchemyExecutionEngine):
         """Return the expression of some quantiles of a column, as a list."""
         raise NotImplementedError
 
+    def count_if(self, condition: Any) -> Any:
+        """Return an aggregate that counts the rows that meet a condition."""
+        return sa.func.count().filter(condition)
+
     def readable(self, statement: Any) -> str:
         """Return a statement as a person can run it."""
         raise NotImplementedError

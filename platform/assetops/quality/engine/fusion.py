@@ -15,6 +15,8 @@ from great_expectations.expectations.registry import get_metric_provider
 from great_expectations.util import convert_to_json_serializable
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
+from assetops.quality.engine.counting import count_of
+
 _COUNT = ".unexpected_count"
 _ROWS = ".filtered_row_count"
 _UNIQUE = ("column_values.unique", "compound_columns.unique")
@@ -37,8 +39,8 @@ class Aggregate:
 
     def value(self, found: Any) -> Any:
         """Return what a statement found as the metric's value."""
-        if found is None and self.metric.metric_name.endswith(_COUNT):
-            return 0  # A sum over no rows.
+        if found is None and self.metric.metric_name.endswith((_COUNT, _ROWS)):
+            return 0  # DuckDB counts nothing where there are no rows.
         if found is None and self.metric.metric_name == _QUANTILES:
             return [None for _ in self.metric.metric_value_kwargs["quantiles"]]
         return convert_to_json_serializable(found) if self.bundled else found
@@ -50,9 +52,13 @@ def aggregate_of(
     """Return a metric as an aggregate, or nothing if it needs a statement of its own."""
     name, needs = metric.metric_name, metric.metric_dependencies
     if _PARTIAL in needs and get_metric_provider(name, engine)[1] is None:
-        expression, domain, _ = known[needs[_PARTIAL].id]
+        partial = needs[_PARTIAL]
+        expression, domain, _ = known[partial.id]
         domain = domain or {}
         domain = IDDict(domain) if domain.get("ignore_row_if") else _rows(domain)
+        counted = partial.metric_dependencies.get("unexpected_condition")
+        if counted is not None:
+            return Aggregate(metric, count_of([known[counted.id][0]], engine.count_if), domain)
         return Aggregate(metric, expression, domain, bundled=True)
     if name == _QUANTILES:
         return _quantiles(metric, known, engine)
@@ -67,9 +73,7 @@ def aggregate_of(
     if kept is None or not (name.endswith(_ROWS) or _is_about_one_row(condition, engine)):
         return None
     clauses = kept if name.endswith(_ROWS) else (*kept, clause)
-    counted = sa.func.count()
-    expression = counted.filter(sa.and_(*clauses)) if clauses else counted
-    return Aggregate(metric, expression, _rows(domain))
+    return Aggregate(metric, count_of(clauses, engine.count_if), _rows(domain))
 
 
 def _is_about_one_row(condition: MetricConfiguration, engine: Any) -> bool:

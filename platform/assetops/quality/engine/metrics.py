@@ -4,6 +4,7 @@ A column whose type makes no sense for an expectation is an error, never a failu
 """
 
 import json
+import operator
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import md5
@@ -17,6 +18,7 @@ from great_expectations.core.metric_function_types import MetricPartialFunctionT
 from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData
 from great_expectations.expectations.metrics.column_aggregate_metric_provider import (
     ColumnAggregateMetricProvider,
+    column_aggregate_partial,
 )
 from great_expectations.expectations.metrics.column_aggregate_metrics import (
     column_distinct_values_not_in_set as of_gx,
@@ -37,6 +39,7 @@ MOST_VALUES = 10_000
 _AT_ONCE = 10_000
 
 Valid = Callable[[str], bool]
+Breaks = Callable[[Any, Any], Any]
 
 
 def _order_of_rows(engine: Any, domain: dict[str, Any], metrics: dict[str, Any]) -> tuple[Any, ...]:
@@ -74,56 +77,56 @@ def _order_of_rows(engine: Any, domain: dict[str, Any], metrics: dict[str, Any])
     return column, sa.column(before), {"batch_id": id_}, accessor
 
 
-class Increasing(ColumnMapMetricProvider):
+class _InOrder(ColumnMapMetricProvider):
+    """Finds the values that are out of order with the one before them."""
+
+    condition_value_keys = ("strictly",)
+    # Whether a value and the one before it are out of order; the first where they may be equal.
+    out_of_order: tuple[Breaks, Breaks]
+
+    @metric_partial(
+        engine=FusedExecutionEngine,
+        partial_fn_type=MetricPartialFunctionTypes.MAP_CONDITION_FN,
+        domain_type=MetricDomainTypes.COLUMN,
+    )
+    def _sqlalchemy(
+        cls,
+        execution_engine: Any,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],
+        **_: Any,
+    ) -> tuple[Any, ...]:
+        now, before, compute, accessor = _order_of_rows(
+            execution_engine, metric_domain_kwargs, metrics
+        )
+        breaks = cls.out_of_order[bool(metric_value_kwargs.get("strictly"))]
+        return breaks(now, before), compute, accessor
+
+
+class Increasing(_InOrder):
     """Finds the values that are smaller than the one before them."""
 
     condition_metric_name = "column_values.increasing"
-    condition_value_keys = ("strictly",)
-
-    @metric_partial(
-        engine=FusedExecutionEngine,
-        partial_fn_type=MetricPartialFunctionTypes.MAP_CONDITION_FN,
-        domain_type=MetricDomainTypes.COLUMN,
-    )
-    def _sqlalchemy(
-        cls,
-        execution_engine: Any,
-        metric_domain_kwargs: dict[str, Any],
-        metric_value_kwargs: dict[str, Any],
-        metrics: dict[str, Any],
-        **_: Any,
-    ) -> tuple[Any, ...]:
-        now, before, compute, accessor = _order_of_rows(
-            execution_engine, metric_domain_kwargs, metrics
-        )
-        strictly = metric_value_kwargs.get("strictly")
-        return (now <= before if strictly else now < before), compute, accessor
+    out_of_order = (operator.lt, operator.le)
 
 
-class Decreasing(ColumnMapMetricProvider):
+class Decreasing(_InOrder):
     """Finds the values that are greater than the one before them."""
 
     condition_metric_name = "column_values.decreasing"
-    condition_value_keys = ("strictly",)
+    out_of_order = (operator.gt, operator.ge)
 
-    @metric_partial(
-        engine=FusedExecutionEngine,
-        partial_fn_type=MetricPartialFunctionTypes.MAP_CONDITION_FN,
-        domain_type=MetricDomainTypes.COLUMN,
-    )
-    def _sqlalchemy(
-        cls,
-        execution_engine: Any,
-        metric_domain_kwargs: dict[str, Any],
-        metric_value_kwargs: dict[str, Any],
-        metrics: dict[str, Any],
-        **_: Any,
-    ) -> tuple[Any, ...]:
-        now, before, compute, accessor = _order_of_rows(
-            execution_engine, metric_domain_kwargs, metrics
-        )
-        strictly = metric_value_kwargs.get("strictly")
-        return (now >= before if strictly else now > before), compute, accessor
+
+class Mean(ColumnAggregateMetricProvider):
+    """Takes a mean; GX multiplies every value by 1.0 before, which some other databases need."""
+
+    metric_name = "column.mean"
+
+    @column_aggregate_partial(engine=DuckDBExecutionEngine)
+    def _sqlalchemy(cls, column: Any, **_: Any) -> Any:
+        # A whole one costs nothing, and still makes an error of what is no number, as a date.
+        return sa.func.avg(sa.literal_column("1") * column)
 
 
 class JsonParseable(ColumnMapMetricProvider):
