@@ -1,6 +1,7 @@
 """The command line as its user meets it: what it prints, and how it exits."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -88,6 +89,13 @@ def test_check_runs_all_checks_of_a_mart_and_builds_nothing(shop) -> None:
     assert row.passed >= 10
     assert row.rows is not None and not row.batches
     assert shop.state() == before
+
+
+def test_check_runs_the_deep_checks_of_a_mart_when_asked(shop) -> None:
+    done = shop.command("check", "marts/orders", "--deep")
+    assert done.returncode == 0, done.stdout
+    for name in ("no_order_sent_twice", "old_orders_are_closed", "reconciles_with_release"):
+        assert re.search(rf"^{name} +passed", done.stdout, re.MULTILINE)
 
 
 def test_check_of_a_source_looks_at_its_newest_file_and_loads_nothing(shop) -> None:

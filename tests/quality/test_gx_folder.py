@@ -18,6 +18,7 @@ from assetops.model import Relation, Severity, Status, Verdict
 from assetops.project import Project
 from assetops.quality.engine import Validator
 from assetops.quality.suites import Suite, load_suites
+from assetops.quality.suites.depth import Depth
 
 ROOT = Path(__file__).parents[2]
 REVENUE = Relation(schema_name="marts", name="revenue_daily")
@@ -216,3 +217,32 @@ def test_a_month_that_differs_from_the_last_warns(
     verdicts = revenue(growth=growth)
     assert ("revenue_month_over_month" in failed(verdicts)) is warns
     assert verdicts["revenue_month_over_month"].severity is Severity.WARNING
+
+
+def test_the_deep_checks_find_an_order_sent_twice_and_one_that_was_forgotten(
+    suites: dict[str, Suite],
+) -> None:
+    orders = Relation(schema_name="marts", name="orders")
+    with duckdb.connect() as connection:
+        connection.execute("create schema marts")
+        connection.execute(
+            "create table marts.orders as from (values "
+            "(1, 7, timestamp '2026-01-01 10:00:00', 1, 20.00, 'shipped'), "
+            "(2, 7, timestamp '2026-02-10 10:00:00', 1, 20.00, 'delivered'), "
+            "(3, 7, timestamp '2026-02-16 10:00:00', 1, 20.00, 'shipped')) "
+            "as t(order_id, customer_id, ordered_at, store_id, order_total, status)"
+        )
+        with Validator(connection.cursor) as validator:
+
+            def judged() -> dict[str, Verdict]:
+                deep = suites["marts/orders"].part(Depth.DEEP)
+                verdicts = validator.validate(orders, deep, parameters={})
+                return {verdict.check: verdict for verdict in verdicts}
+
+            assert failed(judged()) == {"old_orders_are_closed"}
+            connection.execute("update marts.orders set status = 'cancelled' where order_id = 1")
+            connection.execute(
+                "insert into marts.orders "
+                "select 4, * exclude (order_id) from marts.orders where order_id = 3"
+            )
+            assert failed(judged()) == {"no_order_sent_twice"}
