@@ -111,6 +111,16 @@ def test_a_held_row_that_is_in_raw_as_well_is_found(source, compared):
     assert compared().sample == ({"file": "2026-01-05.csv", "order_id": "2", "found": "only here"},)
 
 
+def test_rows_that_are_held_back_for_their_types_and_keys_add_up(source, compared):
+    bad = ["2,b,much,paid", "3,c,1,paid", "3,d,1,paid", ",e,1,paid"]
+    source.load([*lines("1,paid"), *bad, *(f"{n},x,1,paid" for n in range(4, 9))])
+    assert "10 rows landed, 6 are here, 4 are held" in compared().description
+
+    # One that came in all the same is no row of the file.
+    source.ask("insert into raw.orders by name select 2 as order_id, date '2026-01-05' _partition")
+    assert compared().sample == ({"file": "2026-01-05.csv", "order_id": "2", "found": "only here"},)
+
+
 def test_rows_that_were_held_back_and_forgotten_still_add_up(source, compared):
     source.load(lines("1,paid", "-2,paid", "3,paid"))
     source.ask("delete from quarantine.retail__orders")

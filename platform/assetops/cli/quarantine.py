@@ -225,7 +225,8 @@ def _print_rows(console: Console, dataset: "Dataset", found: list[dict[str, Any]
         if row["_decided_at"]:
             said += f"; {row['_state']} by {row['_decided_by']}: {row['_why']}"
         console.print(said, style="dim", markup=False, soft_wrap=True)
-        shown = ", ".join(f"{n}={_cell(row[n])}" for n in own if n in row)
+        texts = row["_as_landed"]
+        shown = ", ".join(f"{n}={_cell(texts.get(n, row[n]))}" for n in own if n in row)
         console.print(f"  {shown}", markup=False, soft_wrap=True)
 
 

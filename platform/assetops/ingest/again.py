@@ -5,7 +5,7 @@ from pathlib import Path
 
 from assetops.errors import CheckCouldNotRun, IngestError
 from assetops.ingest.bad_rows import count_rows
-from assetops.ingest.candidate import make_candidate
+from assetops.ingest.candidate import read_text, type_what_fits
 from assetops.ingest.landing import file_fingerprint, landed_files
 from assetops.ingest.load import candidate_of
 from assetops.model import Dataset, Relation
@@ -30,9 +30,11 @@ def reader_of(
         try:
             if file_fingerprint(file) != load.fingerprint:
                 raise IngestError(f"{file.name} has changed since it was loaded: build it.")
-            make_candidate(connection, file, dataset, candidate)
+            text = read_text(connection, file, dataset)
         except OSError as error:
             raise CheckCouldNotRun(f"{file.name} cannot be read: {error.strerror}.") from None
+        # Also the rows that are held back for their types or keys.
+        type_what_fits(connection, text, dataset, candidate)
         return candidate, count_rows(connection, candidate.quoted)
 
     return read

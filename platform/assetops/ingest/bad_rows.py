@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assetops.model import Relation, Severity, Status, Verdict, quote
+from assetops.ingest.unfit import Unfit
+from assetops.model import CONTRACT_CHECK, Relation, Severity, Status, Verdict, quote
 from assetops.warehouse import Connection
 from assetops.warehouse.duckdb import returns
 
@@ -40,14 +41,26 @@ def find_bad_rows(
     )
     table = "candidate." + quote(candidate.name + "__bad")
     connection.execute(
-        f"create or replace table {table} as select present.*, found._broke "
-        f"from {candidate.quoted} as present join (select _row, list(distinct broke order by broke)"
-        f" as _broke from ({found}) group by _row) as found on found._row = present._row"
+        f"create or replace table {table} as select present.*, found._broke, "
+        f"cast(null as map(varchar, varchar)) as _as_landed from {candidate.quoted} as present "
+        "join (select _row, list(distinct broke order by broke) as _broke "
+        f"from ({found}) group by _row) as found on found._row = present._row"
     )
     by_check = connection.execute(
         f"select broke, count(*) from (select unnest(_broke) as broke from {table}) group by all"
     ).fetchall()
     return BadRows(table, count_rows(connection, table), dict(by_check))
+
+
+def with_unfit(
+    connection: Connection, candidate: Relation, bad: BadRows | None, unfit: Unfit
+) -> BadRows:
+    """Return the bad rows of a candidate with those that it could not even take."""
+    if bad is None:
+        return BadRows(unfit.table.quoted, unfit.count, {CONTRACT_CHECK: unfit.count})
+    connection.execute(f"insert into {bad.table} by name from {unfit.table.quoted}")
+    by_check = bad.by_check | {CONTRACT_CHECK: unfit.count}
+    return BadRows(bad.table, bad.count + unfit.count, by_check)
 
 
 def take_out(connection: Connection, candidate: Relation, bad: BadRows) -> None:
@@ -59,7 +72,7 @@ def take_out(connection: Connection, candidate: Relation, bad: BadRows) -> None:
 
 def drop_tables(connection: Connection, candidate: Relation) -> None:
     """Forget the candidate and what was found in it."""
-    for name in ("", "__bad", "__returning"):
+    for name in ("", "__text", "__unfit", "__bad", "__returning"):
         connection.execute(f"drop table if exists candidate.{quote(candidate.name + name)}")
 
 

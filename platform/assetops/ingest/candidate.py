@@ -20,6 +20,40 @@ def make_candidate(
 
     Raises `IngestError` naming the file, the row or column, and the rule.
     """
+    type_candidate(connection, read_text(connection, file, dataset), file, dataset, candidate)
+
+
+def type_candidate(
+    connection: Connection, text: Relation, file: Path, dataset: Dataset, candidate: Relation
+) -> None:
+    """Make a typed candidate of what was read as text, which goes; raises as `make_candidate`."""
+    _reject_wrong_types(connection, text.quoted, file, dataset.columns)
+    _cast(connection, text, dataset, candidate, "cast")
+    _reject_bad_keys(connection, candidate, file, dataset)
+    connection.execute(f"drop table {text.quoted}")
+
+
+def type_what_fits(
+    connection: Connection, text: Relation, dataset: Dataset, candidate: Relation
+) -> None:
+    """Make a typed candidate of every row that was read as text; what has no type is null."""
+    _cast(connection, text, dataset, candidate, "try_cast")
+    connection.execute(f"drop table {text.quoted}")
+
+
+def _cast(
+    connection: Connection, text: Relation, dataset: Dataset, candidate: Relation, cast: str
+) -> None:
+    typed = ", ".join(
+        f"{cast}({quote(c.name)} as {c.data_type}) as {quote(c.name)}" for c in dataset.columns
+    )
+    connection.execute(
+        f"create or replace table {candidate.quoted} as select {typed}, _row from {text.quoted}"
+    )
+
+
+def read_text(connection: Connection, file: Path, dataset: Dataset) -> Relation:
+    """Read the file into a table of text columns and `_row`; raises as `make_candidate`."""
     for column in dataset.columns:
         if column.data_type is None:
             raise ContractError(
@@ -28,35 +62,21 @@ def make_candidate(
             )
     # In memory: a candidate is thrown away, so nothing of it needs to reach the disk.
     connection.execute("attach if not exists ':memory:' as candidate")
-    text = _read(connection, file, dataset)
-    _reject_wrong_types(connection, text, file, dataset.columns)
-    typed = ", ".join(
-        f"cast({quote(c.name)} as {c.data_type}) as {quote(c.name)}" for c in dataset.columns
-    )
-    connection.execute(
-        f"create or replace table {candidate.quoted} as select {typed}, _row from {text}"
-    )
-    connection.execute(f"drop table {text}")
-    _reject_bad_keys(connection, candidate, file, dataset)
-
-
-def _read(connection: Connection, file: Path, dataset: Dataset) -> str:
-    """Read the file into a table of text columns and `_row`, and return the table's name."""
     ingest = dataset.contract.ingest
     assert ingest is not None  # callers pass ingested sources
     if file.stat().st_size == 0:
         raise IngestError(f"{file.name} is empty: expected at least one row. Send it again.")
     read = {Format.CSV: _csv, Format.JSONL: _jsonl, Format.PARQUET: _parquet}[ingest.format]
-    table = "candidate." + quote("__".join(dataset.key) + "__text")
+    text = Relation(schema_name="candidate", name="__".join(dataset.key) + "__text")
     try:
         query = read(connection, file, dataset.columns)
-        connection.execute(f"create or replace table {table} as {query}", [str(file)])
+        connection.execute(f"create or replace table {text.quoted} as {query}", [str(file)])
     except SqlError as error:
         raise IngestError(f"{_cause(error, file, ingest.format)} Send it again.") from None
-    row = connection.execute(f"select count(*) from {table}").fetchone()
+    row = connection.execute(f"select count(*) from {text.quoted}").fetchone()
     if row == (0,):
         raise IngestError(f"{file.name} has no rows: expected at least one. Send it again.")
-    return table
+    return text
 
 
 def _csv(connection: Connection, file: Path, columns: Sequence[Column]) -> str:
@@ -105,7 +125,7 @@ def _parquet(connection: Connection, file: Path, columns: Sequence[Column]) -> s
     found = connection.execute("describe select * from read_parquet(?)", [str(file)]).fetchall()
     _reject_other_columns(file, [name for name, *_ in found], columns)
     for (name, kind, *_), column in zip(found, columns, strict=True):
-        if (kind == "VARCHAR") != (column.data_type or "").upper().startswith("VARCHAR"):
+        if (kind == "VARCHAR") != is_text(column):
             raise IngestError(
                 f"{file.name}: column {name} is {kind}: the contract says {column.data_type}."
             )
@@ -134,13 +154,13 @@ def _reject_other_columns(
 def _reject_wrong_types(
     connection: Connection, text: str, file: Path, columns: Sequence[Column]
 ) -> None:
-    typed = [c for c in columns if not (c.data_type or "").upper().startswith("VARCHAR")]
+    typed = [c for c in columns if not is_text(c)]
     if not typed:
         return
     measures = ", ".join(
         f"count_if({bad}), min(_row) filter ({bad}), arg_min({quote(c.name)}, _row) filter ({bad})"
         for c in typed
-        for bad in [_is_no(c)]
+        for bad in [is_no(c)]
     )
     row = connection.execute(f"select {measures} from {text}").fetchone()
     assert row is not None  # an aggregate without GROUP BY always has one row
@@ -156,7 +176,12 @@ def _reject_wrong_types(
         raise IngestError(f"{file.name}: " + "; ".join(faults) + ".")
 
 
-def _is_no(column: Column) -> str:
+def is_text(column: Column) -> bool:
+    """Say whether every text is a value of the column's type."""
+    return (column.data_type or "").upper().startswith("VARCHAR")
+
+
+def is_no(column: Column) -> str:
     """Return SQL that is true where a text is no value of the column's type, without rounding."""
     name, kind = quote(column.name), column.data_type or ""
     bad = f"{name} is not null and try_cast({name} as {kind}) is null"

@@ -12,10 +12,12 @@ from assetops.ingest.bad_rows import (
     find_bad_rows,
     let_through,
     take_out,
+    with_unfit,
 )
-from assetops.ingest.candidate import make_candidate
+from assetops.ingest.candidate import read_text, type_candidate
 from assetops.ingest.quarantine import quarantine
 from assetops.ingest.raw import replace_partition, transaction
+from assetops.ingest.unfit import Unfit, set_aside
 from assetops.ledger import Ledger
 from assetops.model import (
     CONTRACT_CHECK,
@@ -28,7 +30,8 @@ from assetops.model import (
     Verdict,
 )
 from assetops.warehouse import Connection, Warehouse, journal
-from assetops.warehouse.quarantine import Origin, settle, take_out_discarded
+from assetops.warehouse.left_out import take_out_discarded
+from assetops.warehouse.quarantine import Origin, settle
 
 Gate = Callable[[Dataset, Relation, Batch], Sequence[Verdict]]
 
@@ -97,20 +100,23 @@ class Loader:
     def _preflight(
         self, connection: Connection, dataset: Dataset, batch: Batch
     ) -> tuple[Outcome, BadRows | None]:
-        candidate = candidate_of(dataset)
+        candidate, unfit = candidate_of(dataset), None
         try:
-            make_candidate(connection, batch.file, dataset, candidate)
-            landed = count_rows(connection, candidate.quoted)
-            discarded = take_out_discarded(connection, dataset, candidate, batch)
+            text = read_text(connection, batch.file, dataset)
+            landed = count_rows(connection, text.quoted)
+            discarded = take_out_discarded(connection, dataset, text, batch)
             if landed == discarded:
                 raise IngestError(f"{batch.file.name}: every row of it was discarded. Remove it.")
+            unfit = _typed(connection, text, dataset, batch, landed)
         except IngestError as fault:
             return Outcome(batch, (_contract_verdict(str(fault)),)), None
         verdicts = self.gate(dataset, candidate, batch)
         bad = find_bad_rows(connection, candidate, verdicts)
+        if unfit is not None:
+            bad = with_unfit(connection, candidate, bad, unfit)
         outcome = Outcome(
             batch,
-            (_contract_verdict(None), *verdicts),
+            (_contract_verdict(unfit.fault if unfit else None, unfit), *verdicts),
             landed=landed,
             held=bad.count if bad else 0,
             discarded=discarded,
@@ -126,18 +132,18 @@ class Loader:
         if bad is None or ingest.on_bad_rows == "block" or blocking - bad.by_check.keys():
             return outcome
         if bad.count > ingest.held_at_most * outcome.landed:
-            said = (
-                f"{outcome.batch.file.name}: {bad.count} of {outcome.landed} rows are bad. That is "
-                f"more than held_at_most: {ingest.held_at_most:g}, so that it is held back whole."
-            )
+            said = _too_many(outcome.batch, bad.count, outcome.landed, ingest)
             return replace(outcome, verdicts=(_contract_verdict(said), *outcome.verdicts[1:]))
         candidate = candidate_of(dataset)
-        take_out(connection, candidate, bad)
         contract, *before = outcome.verdicts
-        after = self.gate(dataset, candidate, outcome.batch)
+        after: Sequence[Verdict] = before
+        # Rows that the candidate never took were not there when it was judged.
+        if bad.by_check.keys() != {CONTRACT_CHECK}:
+            take_out(connection, candidate, bad)
+            after = self.gate(dataset, candidate, outcome.batch)
         passes = not any(verdict.blocks for verdict in after)
         verdicts = let_through(before, after, bad) if passes else after
-        return replace(outcome, verdicts=(contract, *verdicts))
+        return replace(outcome, verdicts=(*let_through([contract], [contract], bad), *verdicts))
 
     def _hold_back(self, outcome: Outcome, run_id: str) -> Outcome:
         """Quarantine a batch that is bad; one whose checks could not run is not known to be."""
@@ -157,6 +163,32 @@ def ingest_of(dataset: Dataset) -> Ingest:
     """Return how an ingested source becomes its raw table."""
     assert dataset.contract.ingest is not None  # callers pass ingested sources
     return dataset.contract.ingest
+
+
+def _typed(
+    connection: Connection, text: Relation, dataset: Dataset, batch: Batch, landed: int
+) -> Unfit | None:
+    """Make the candidate; set aside what has no type or key of its own, if the contract says so."""
+    ingest, candidate = ingest_of(dataset), candidate_of(dataset)
+    try:
+        type_candidate(connection, text, batch.file, dataset, candidate)
+    except IngestError as fault:
+        if ingest.on_bad_rows == "block":
+            raise
+        table, count = set_aside(connection, text, dataset, candidate)
+        if count > ingest.held_at_most * landed:
+            said = _too_many(batch, count, landed, ingest)
+            raise IngestError(f"{fault} {said}") from None
+        type_candidate(connection, text, batch.file, dataset, candidate)
+        return Unfit(table, count, str(fault))
+    return None
+
+
+def _too_many(batch: Batch, bad: int, landed: int, ingest: Ingest) -> str:
+    return (
+        f"{batch.file.name}: {bad} of {landed} rows are bad. That is more than held_at_most: "
+        f"{ingest.held_at_most:g}, so that it is held back whole."
+    )
 
 
 def _bring_in(
@@ -202,11 +234,12 @@ def _origin(batch: Batch, run_id: str) -> Origin:
     return Origin(batch.file.name, batch.fingerprint, batch.partition, run_id)
 
 
-def _contract_verdict(fault: str | None) -> Verdict:
+def _contract_verdict(fault: str | None, unfit: Unfit | None = None) -> Verdict:
     return Verdict(
         check=CONTRACT_CHECK,
         severity=Severity.CRITICAL,
         status=Status.FAILED if fault else Status.PASSED,
         expected="a file that keeps its contract",
         observed=fault,
+        failing_rows=unfit.count if unfit else None,
     )

@@ -67,7 +67,8 @@ def _collected(
     )
     connection.execute(
         f"create or replace temp table failing_rows as select {names}, _row, "
-        f"list(distinct _check order by _check) as _broke from ({found}) "
+        f"list(distinct _check order by _check) as _broke, "
+        f"cast(null as map(varchar, varchar)) as _as_landed from ({found}) "
         f"group by {names}, _row order by _row limit {int(limit)}"
     )
     return "failing_rows"

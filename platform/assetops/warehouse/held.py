@@ -1,6 +1,6 @@
 """What is held back, for those who look: how much, why, and the rows without what is private."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,10 +54,10 @@ def rows(
     )
     names = [column[0] for column in result.description or ()]
     private = {column.name for column in dataset.columns if column.pii}
-    return [
-        {
-            name: MASK if name in private and value is not None else value
-            for name, value in zip(names, row, strict=True)
-        }
-        for row in result.fetchall()
-    ]
+
+    def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+        hidden = private & {name for name, value in row.items() if value is not None}
+        return {**row, **dict.fromkeys(hidden, MASK)}
+
+    found = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    return [shown({**row, "_as_landed": shown(row.get("_as_landed") or {})}) for row in found]

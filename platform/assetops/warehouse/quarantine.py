@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from assetops.errors import AssetOpsError
 from assetops.model import Dataset, Relation, quote
@@ -34,11 +34,16 @@ KEPT = {
     "_row": "BIGINT",
     "_blocked": "BOOLEAN",
     "_held_at": "TIMESTAMP",
+    # The text of what has no value of its column's type, by the column's name.
+    "_as_landed": "MAP(VARCHAR, VARCHAR)",
     "_decided_at": "TIMESTAMP",
     "_decided_by": "VARCHAR",
     "_why": "VARCHAR",
 }
+# Of these, what is known of bad rows before they are kept.
+_GIVEN = ("_row", "_broke", "_as_landed")
 _DECIDED = "_state = ?, _decided_at = ?, _decided_by = ?, _why = ?"
+_HELD_HERE = "_partition is not distinct from ? and _state = 'held'"
 _UNDECIDED = "_decided_at = null, _decided_by = null, _why = null"
 
 
@@ -60,18 +65,6 @@ class HeldRow:
     partition: date | None
     fingerprint: str
     blocked: bool
-
-
-class Content(Protocol):
-    """What was in a file: a batch that comes, or a load of the journal."""
-
-    @property
-    def partition(self) -> date | None:
-        """The day on which it landed."""
-
-    @property
-    def fingerprint(self) -> str:
-        """What identifies it."""
 
 
 def table_of(dataset: Dataset) -> Relation:
@@ -102,31 +95,55 @@ def settle(
         connection: To the private warehouse.
         dataset: Whose rows they are.
         origin: The batch.
-        broken: A quoted table with `_row`, `_broke` and the row's own columns; None if no row is.
+        broken: A quoted table with `_row`, `_broke`, `_as_landed` and the row's own columns; None
+            if no row is.
         standing: The fingerprint of what stands in raw, if that stays.
         blocked: Whether the whole batch is kept out of raw.
     """
-    if broken is None and not exists(connection, dataset):
-        return
     if broken is not None:
         _prepare(connection, dataset, broken)
+    elif not exists(connection, dataset):
+        return
     table = table_of(dataset).quoted
-    here = "_partition is not distinct from ? and _state = 'held'"
-    now, by = _now(), f"run {origin.run_id}"
+    _supersede(connection, table, origin, standing)
+    _let_go(connection, table, origin, broken, blocked=blocked)
+    if broken is not None:
+        _keep(connection, table, broken, origin, blocked=blocked)
+
+
+def _supersede(connection: Connection, table: str, origin: Origin, standing: str | None) -> None:
+    """Settle the held rows of content that is neither this batch nor what stands in raw."""
     kept = [origin.fingerprint, standing or origin.fingerprint]
     connection.execute(
-        f"update {table} set {_DECIDED} where {here} and _fingerprint not in (?, ?)",
-        [State.SUPERSEDED, now, by, f"replaced by {origin.file}", origin.partition, *kept],
+        f"update {table} set {_DECIDED} where {_HELD_HERE} and _fingerprint not in (?, ?)",
+        [*_said(State.SUPERSEDED, origin, f"replaced by {origin.file}"), origin.partition, *kept],
     )
+
+
+def _let_go(
+    connection: Connection, table: str, origin: Origin, broken: str | None, *, blocked: bool
+) -> None:
+    """Settle the held rows of a batch that are bad no more; out of raw only what was blocked is."""
     still = f"and _row not in (select _row from {broken})" if broken else ""
     only_blocked = "and _blocked" if blocked else ""
     end = State.SUPERSEDED if blocked else State.RELEASED
+    batch = [origin.partition, origin.fingerprint]
     connection.execute(
-        f"update {table} set {_DECIDED} where {here} and _fingerprint = ? {still} {only_blocked}",
-        [end, now, by, "it passes now", origin.partition, origin.fingerprint],
+        f"update {table} set {_DECIDED} "
+        f"where {_HELD_HERE} and _fingerprint = ? {still} {only_blocked}",
+        [*_said(end, origin, "it passes now"), *batch],
     )
-    if broken is not None:
-        _keep(connection, table, broken, origin, blocked=blocked)
+    if not blocked:
+        # The batch has come in without them: if they are held again, that is by themselves.
+        connection.execute(
+            f"update {table} set _blocked = false where _state = 'discarded' and _blocked "
+            "and _partition is not distinct from ? and _fingerprint = ?",
+            batch,
+        )
+
+
+def _said(state: State, origin: Origin, why: str) -> list[Any]:
+    return [state, _now(), f"run {origin.run_id}", why]
 
 
 def _keep(
@@ -136,7 +153,8 @@ def _keep(
     same = "_partition is not distinct from ? and _fingerprint = ?"
     batch = [origin.partition, origin.fingerprint]
     connection.execute(
-        f"update {table} as kept set _broke = found._broke, _run_id = ?, _state = 'held', "
+        f"update {table} as kept set _broke = found._broke, "
+        "_as_landed = found._as_landed, _run_id = ?, _state = 'held', "
         # A row that was out of raw by itself still is; one whose batch was in raw is there.
         f"_blocked = ? and (kept._state <> 'held' or kept._blocked), {_UNDECIDED} "
         f"from {broken} as found where kept._row = found._row and {same} "
@@ -154,38 +172,6 @@ def _keep(
             *batch,
         ],
     )
-
-
-def take_out_discarded(
-    connection: Connection, dataset: Dataset, candidate: Relation, content: Content
-) -> int:
-    """Delete from a candidate the rows that somebody has discarded; return how many there were."""
-    return _take_out(connection, dataset, candidate, content, "_state = 'discarded'")
-
-
-def take_out_kept(
-    connection: Connection, dataset: Dataset, candidate: Relation, content: Content
-) -> int:
-    """Delete from a candidate the rows that are surely not in raw; return how many there were.
-
-    Those of a batch that was blocked as a whole may be in raw from when it was not.
-    """
-    kept = "_state in ('held', 'discarded') and not _blocked"
-    return _take_out(connection, dataset, candidate, content, kept)
-
-
-def _take_out(
-    connection: Connection, dataset: Dataset, candidate: Relation, content: Content, which: str
-) -> int:
-    if not exists(connection, dataset):
-        return 0
-    row = connection.execute(
-        f"delete from {candidate.quoted} where _row in (select _row "
-        f"from {table_of(dataset).quoted} where {which} "
-        "and _partition is not distinct from ? and _fingerprint = ?)",
-        [content.partition, content.fingerprint],
-    ).fetchone()
-    return int(row[0]) if row else 0
 
 
 def decide(
@@ -257,7 +243,7 @@ def _prepare(connection: Connection, dataset: Dataset, source: str) -> None:
     """Create the table, or fit it to columns that have come or changed; no row is ever lost."""
     table = table_of(dataset)
     described = connection.execute(f"describe {source}").fetchall()
-    own = {name: kind for name, kind, *_ in described if name not in ("_row", "_broke")}
+    own = {name: kind for name, kind, *_ in described if name not in _GIVEN}
     if taken := KEPT.keys() & own.keys():
         raise AssetOpsError(
             f"{dataset.address} has a column {min(taken)}, which quarantine needs for itself. "
@@ -267,10 +253,10 @@ def _prepare(connection: Connection, dataset: Dataset, source: str) -> None:
     connection.execute(f"create schema if not exists {SCHEMA}")
     connection.execute(f"create table if not exists {table.quoted} ({columns})")
     present = dict(columns_of(connection, table))
-    for name, kind in own.items():
+    for name, kind in {**KEPT, **own}.items():
         if name not in present:
             connection.execute(f"alter table {table.quoted} add column {quote(name)} {kind}")
-        elif present[name] not in (kind, "VARCHAR"):
+        elif name in own and present[name] not in (kind, "VARCHAR"):
             # Rows of before keep their values: every one of them is a text, too.
             connection.execute(f"alter table {table.quoted} alter {quote(name)} type varchar")
 

@@ -14,7 +14,8 @@ from assetops.quality.reconcile import SHOWN, Comparison
 from assetops.quality.reconcile.sides import forms_of, side_in_duckdb
 from assetops.quality.suites.counterparts import Reconcile
 from assetops.warehouse import Connection, journal
-from assetops.warehouse.quarantine import table_of, take_out_kept
+from assetops.warehouse.left_out import take_out_kept
+from assetops.warehouse.quarantine import table_of
 from assetops.warehouse.snapshot import Snapshot
 
 # Reads the file of a load into a table with `_row`, and counts its rows; `IngestError` says why
