@@ -22,20 +22,28 @@ class PostgresExecutionEngine(FusedExecutionEngine):
         self._connection: Any = connection
         dialect: Any = self.engine.dialect
         dialect.identifier_preparer = _preparer(dialect)
+        self._point: Any = None
         self._fresh = True
 
     def load(self, relation: Relation, batch_id: str) -> None:
         """Make a table the batch of this name, as it is now."""
         if not self._fresh:
             self._connection.rollback()
+            self._point = None
         self._fresh = False
         super().load(relation, batch_id)
 
     @contextmanager
     def get_connection(self) -> Iterator[Any]:
         """Yield the one connection; a statement that fails leaves the transaction as it was."""
-        with self._connection.begin_nested():
+        if self._point is None:
+            self._point = self._connection.begin_nested()
+        try:
             yield self._connection
+        except Exception:
+            self._point.rollback()
+            self._point = None
+            raise
 
     def get_inspector(self) -> Any:
         """Return the inspector; GX forgets it with every batch."""
@@ -111,12 +119,24 @@ def _quoted(name: str) -> str:
     return name if name.startswith('"') and name.endswith('"') else quote(name)
 
 
+class _Named(sa.types.UserDefinedType[Any]):
+    """A type that SQLAlchemy does not know, of which its name is enough."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self._name.upper()
+
+
 def _type(written: str) -> Any:
     """Return a type as SQLAlchemy knows it, by the name that Postgres gives it."""
     base, bracket, rest = written.partition("(")
     arguments, _, after = rest.partition(")")
     if written.endswith("[]"):
         return postgresql.ARRAY(_type(written.removesuffix("[]")))
-    kind = _PLAIN.ischema_names.get(base.strip() + after, sa.types.NullType)
+    kind = _PLAIN.ischema_names.get(base.strip() + after)
+    if kind is None or kind is postgresql.ENUM:
+        return _Named(written)
     sized = bracket and issubclass(kind, sa.types.Numeric | sa.types.String)
     return kind(*(int(number) for number in arguments.split(","))) if sized else kind()
