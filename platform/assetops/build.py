@@ -252,18 +252,18 @@ def _gate_facts(platform: Platform) -> Callable[[], dict[str, object]]:
 
 
 def _deep_checks(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
-    project, releases = platform.project, platform.releases
-    snapshots = Snapshots(platform.settings.home / "snapshots", platform.warehouse)
+    project, ledger, suites = platform.project, platform.ledger, platform.suites
+    releases, warehouse, facts = platform.releases, platform.warehouse, _gate_facts(platform)
+    snapshots = Snapshots(platform.settings.home / "snapshots", warehouse)
     hold = held_still(releases, snapshots, platform.standing)
     counterparts = Counterparts(
         snapshots.of_warehouse,
         lambda mart: released(releases, mart),
         lambda source: reader_of(source, platform.settings.landing_dir),
     )
-    facts = _gate_facts(platform)
     return [
-        *deep_checks(project, platform.ledger, platform.suites, hold, facts),
-        *reconcile_checks(project, platform.ledger, platform.suites, counterparts),
+        *deep_checks(project, ledger, suites, hold, facts=facts, warehouse=warehouse),
+        *reconcile_checks(project, ledger, suites, counterparts),
     ]
 
 
@@ -292,9 +292,7 @@ def _held_warehouse(platform: Platform) -> dg.ResourceDefinition:
             f"run {run.run_id}" if run else "Dagster", say=log.warning if log else print
         ):
             with warehouse.connect() as connection:
-                gone = forget(connection, days=days)
-            if gone and log:
-                log.info(f"{gone} rows in quarantine are forgotten after {days} days.")
+                forget(connection, days=days)
             yield warehouse
 
     return dg.ResourceDefinition(hold)

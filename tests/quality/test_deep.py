@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from tests.quality.conftest import MART
 
 from assetops.errors import ConfigError
 from assetops.ledger import Ledger
@@ -16,6 +17,7 @@ from assetops.quality.suites import Expectation, Suite
 from assetops.quality.suites.depth import Deep, Depth, SuiteMeta
 from assetops.settings import Environment, Settings
 from assetops.warehouse import Warehouse
+from assetops.warehouse.failing import keep_failing
 from assetops.warehouse.snapshot import SampleSize, Snapshots
 
 NOT_NULL = "expect_column_values_to_not_be_null"
@@ -36,7 +38,9 @@ class Deepened:
 
         self.suite, self.ledger = suite, ledger
         self.suites = {suite.address: suite}
-        self.checks = deep_checks(project, ledger, self.suites, hold, facts)
+        self.checks = deep_checks(
+            project, ledger, self.suites, hold, facts=facts, warehouse=warehouse
+        )
 
     def run(self, *, with_asset: bool = False) -> dg.ExecuteInProcessResult:
         @dg.asset(key=["marts", "orders"])
@@ -93,6 +97,30 @@ def test_a_critical_one_that_failed_stands_until_it_passes(
         connection.execute("update marts.orders set email = 'x@example.com' where email is null")
     assert checked.run().success
     assert checked.standing() == []
+
+
+def test_the_rows_that_fail_are_kept_beside_those_of_light_checks_until_they_pass(
+    deepened: Callable[..., Deepened], expecting: Expecting, warehouse: Warehouse
+) -> None:
+    def kept(state: str = "held") -> list[Any]:
+        with warehouse.connect() as connection:
+            return connection.execute(
+                "select order_id, _broke, _fingerprint like 'deep %' from quarantine.marts__orders "
+                f"where _state = '{state}'"
+            ).fetchall()
+
+    checked = deepened(expecting(NOT_NULL, column="email"), expecting(NOT_NULL, column="status"))
+    checked.run()
+    assert kept() == [(3, ["email_not_null"], True)]
+    with warehouse.connect() as connection:
+        # Its content has changed, and a gate has looked at it.
+        connection.execute("update marts.orders set total = 1 where order_id = 1")
+        keep_failing(connection, MART, [], state="another", run_id="build", limit=10)
+    assert len(kept()) == 1
+    with warehouse.connect() as connection:
+        connection.execute("update marts.orders set email = 'x@example.com' where email is null")
+    checked.run()
+    assert (kept(), len(kept("superseded"))) == ([], 1)
 
 
 def test_one_that_could_not_run_stands_too_and_a_warning_never_does(

@@ -10,7 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition as DeepJob,
 )
 
-from assetops.errors import ConfigError
+from assetops.errors import ConfigError, WarehouseBusy
 from assetops.ledger import Ledger
 from assetops.model import Dataset, Severity, Verdict
 from assetops.project import Project
@@ -22,6 +22,8 @@ from assetops.quality.suites import Suite
 from assetops.quality.suites.depth import CRON, Depth, is_cron
 from assetops.quality.suites.parameters import parameters_of
 from assetops.settings import Settings
+from assetops.warehouse import Warehouse
+from assetops.warehouse.failing import keep_failing
 from assetops.warehouse.snapshot import SampleSize, Snapshot
 
 DEEP_JOB = "deep_checks"
@@ -34,7 +36,9 @@ def deep_checks(
     ledger: Ledger,
     suites: Mapping[str, Suite],
     hold: Hold,
+    *,
     facts: Facts,
+    warehouse: Warehouse,
 ) -> list[dg.AssetChecksDefinition]:
     """Return the deep checks of every dataset whose suite has some.
 
@@ -44,6 +48,7 @@ def deep_checks(
         suites: By dataset address, whole.
         hold: Holds the table still that is to be looked at.
         facts: Tells what suites may ask for; only called for a suite that asks.
+        warehouse: Where the rows are kept that fail.
     """
     parts = {address: suite.part(Depth.DEEP) for address, suite in suites.items()}
     return [
@@ -54,6 +59,7 @@ def deep_checks(
             hold,
             settings=project.settings,
             facts=facts,
+            warehouse=warehouse,
         )
         for address, part in parts.items()
         if part.expectations
@@ -101,8 +107,18 @@ def standing_objections(ledger: Ledger, address: str, suite: Suite) -> list[Verd
 
 
 def _deep(
-    dataset: Dataset, suite: Suite, ledger: Ledger, hold: Hold, *, settings: Settings, facts: Facts
+    dataset: Dataset,
+    suite: Suite,
+    ledger: Ledger,
+    hold: Hold,
+    *,
+    settings: Settings,
+    facts: Facts,
+    warehouse: Warehouse,
 ) -> dg.AssetChecksDefinition:
+    # Rows of a source are in raw, and are not to be mixed with those of its batches.
+    keeps = dataset.contract.ingest is None
+
     def look(context: dg.AssetCheckExecutionContext, chosen: set[str]) -> list[Verdict]:
         if builds_tables(context):
             return []
@@ -122,6 +138,8 @@ def _deep(
                 parameters=parameters_of(known) | previous,
                 root=settings.root,
             )
+            if keeps and isinstance(still, Snapshot) and len(found) == len(suite.expectations):
+                _keep(context, warehouse, dataset, found, still, limit=settings.quarantine_rows)
         verdicts = [v.model_copy(update={"sampled_of": still.sampled_of}) for v in found]
         run_id = context.run.run_id
         ledger.record_results(dataset.address, verdicts, state=still.state, run_id=run_id)
@@ -129,6 +147,32 @@ def _deep(
         return [verdict.model_copy(update={"docs": docs}) for verdict in verdicts]
 
     return suite_step(suite, dg.AssetKey(dataset.key), look, pool=None, depth=Depth.DEEP)
+
+
+def _keep(
+    context: dg.AssetCheckExecutionContext,
+    warehouse: Warehouse,
+    dataset: Dataset,
+    verdicts: Sequence[Verdict],
+    still: Snapshot,
+    *,
+    limit: int,
+) -> None:
+    """Keep the rows that failed; where a build has the warehouse for long, the verdict goes on."""
+    run_id = context.run.run_id
+    try:
+        with warehouse.connect() as connection:
+            keep_failing(
+                connection,
+                dataset,
+                verdicts,
+                state=still.state,
+                run_id=run_id,
+                limit=limit,
+                still=still,
+            )
+    except WarehouseBusy as busy:
+        context.log.warning(f"The rows that failed are not kept in quarantine: {busy}")
 
 
 def builds_tables(context: dg.AssetCheckExecutionContext) -> bool:

@@ -1,10 +1,14 @@
 """The rows of a built table that broke its checks, kept as evidence beside those of batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from assetops.model import Dataset, Status, Verdict, quote
+from assetops.model import Dataset, Status, Verdict, literal, quote
 from assetops.warehouse.duckdb import Connection, columns_of, returns
-from assetops.warehouse.quarantine import Origin, settle, table_of
+from assetops.warehouse.quarantine import DEEP, Origin, settle, table_of
+from assetops.warehouse.snapshot import Snapshot
+
+_STILL = "assetops_still"
 
 
 def keep_failing(
@@ -15,6 +19,7 @@ def keep_failing(
     state: str,
     run_id: str,
     limit: int,
+    still: Snapshot | None = None,
 ) -> None:
     """Keep the rows that break a table's critical checks; those of other content are superseded.
 
@@ -27,17 +32,21 @@ def keep_failing(
         state: The fingerprint of the table's content.
         run_id: The run that has seen it.
         limit: How many rows are kept at most, the newest.
+        still: Where the table was held still that deep checks looked at; their rows are settled
+            apart from what light ones find.
     """
     if any(verdict.status is Status.ERRORED for verdict in verdicts):
         return
+    source = still.relation if still else dataset.relation
     queries = {v.check: v.query for v in verdicts if v.blocks and v.by_row and v.query}
-    own = [name for name, _ in columns_of(connection, dataset.relation)]
-    whole = {check: query for check, query in queries.items() if returns(connection, query, own)}
-    found = _collected(connection, whole, own, limit) if whole else None
+    with _looking_at(connection, still):
+        own = [name for name, _ in columns_of(connection, source)]
+        whole = {c: query for c, query in queries.items() if returns(connection, query, own)}
+        found = _collected(connection, whole, own, limit) if whole else None
     connection.execute("begin")
     try:
         # A table that failed is kept from consumers whole.
-        origin = Origin(str(dataset.relation), state, None, run_id)
+        origin = Origin(str(dataset.relation), DEEP + state if still else state, None, run_id)
         settle(connection, dataset, origin, found, blocked=True)
         if found:
             table = table_of(dataset).quoted
@@ -47,6 +56,22 @@ def keep_failing(
     except BaseException:
         connection.execute("rollback")
         raise
+
+
+@contextmanager
+def _looking_at(connection: Connection, still: Snapshot | None) -> Iterator[None]:
+    """Ask queries of a table that is held still, as they were asked when it was looked at."""
+    if still is None:
+        yield
+        return
+    (here,) = connection.execute("select current_catalog()").fetchall()[0]
+    connection.execute(f"attach {literal(str(still.file))} as {_STILL} (read_only)")
+    connection.execute(f"use {_STILL}")
+    try:
+        yield
+    finally:
+        connection.execute(f"use {quote(here)}")
+        connection.execute(f"detach {_STILL}")
 
 
 def _collected(

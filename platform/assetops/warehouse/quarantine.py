@@ -42,6 +42,9 @@ KEPT = {
 }
 # Of these, what is known of bad rows before they are kept.
 _GIVEN = ("_row", "_broke", "_as_landed")
+# Before the fingerprint of content in which a deep check found rows: what light ones find of other
+# content says nothing about them.
+DEEP = "deep "
 _DECIDED = "_state = ?, _decided_at = ?, _decided_by = ?, _why = ?"
 _HELD_HERE = "_partition is not distinct from ? and _state = 'held'"
 _UNDECIDED = "_decided_at = null, _decided_by = null, _why = null"
@@ -115,8 +118,12 @@ def _supersede(connection: Connection, table: str, origin: Origin, standing: str
     """Settle the held rows of content that is neither this batch nor what stands in raw."""
     kept = [origin.fingerprint, standing or origin.fingerprint]
     connection.execute(
-        f"update {table} set {_DECIDED} where {_HELD_HERE} and _fingerprint not in (?, ?)",
-        [*_said(State.SUPERSEDED, origin, f"replaced by {origin.file}"), origin.partition, *kept],
+        f"update {table} set {_DECIDED} where {_HELD_HERE} and _fingerprint not in (?, ?) "
+        "and starts_with(_fingerprint, ?) = ?",
+        [
+            *_said(State.SUPERSEDED, origin, f"replaced by {origin.file}"),
+            *(origin.partition, *kept, DEEP, origin.fingerprint.startswith(DEEP)),
+        ],
     )
 
 
