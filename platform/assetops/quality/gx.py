@@ -8,7 +8,8 @@ from great_expectations.datasource.fluent.sources import DataSourceManager
 from great_expectations.expectations import core
 from great_expectations.expectations.expectation import Expectation
 
-import assetops.quality.engine.metrics  # noqa: F401  (what GX cannot ask of DuckDB)
+import assetops.quality.engine.metrics
+import assetops.quality.engine.texts  # noqa: F401  (and what only Python can judge)
 from assetops.quality.engine.duckdb import DuckDBExecutionEngine
 
 # GX's field `type` hides Python's `type` inside the class.

@@ -13,7 +13,8 @@ import assetops.quality.engine.late  # before anything else imports Great Expect
 # isort: split
 from great_expectations.core.suite_parameters import is_suite_parameter, parse_suite_parameter
 
-import assetops.quality.engine.metrics  # noqa: F401  (what GX cannot ask of DuckDB)
+import assetops.quality.engine.metrics
+import assetops.quality.engine.texts  # noqa: F401  (and what only Python can judge)
 from assetops.errors import CheckCouldNotRun
 from assetops.model import Relation, Status, Verdict
 from assetops.quality.engine.duckdb import open_duckdb
