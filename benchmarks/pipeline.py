@@ -62,19 +62,8 @@ class Shop:
         run(self, program, "simulate", "--start", str(START), "--days", str(days))
 
     def empty(self) -> None:
-        """Leave nothing but what has landed."""
-        landing = shutil.move(self.data / "dev/landing", self.root)
-        shutil.rmtree(self.data)
-        shutil.move(landing, self.data / "dev/landing")
-
-    def put_aside(self) -> Path:
-        """Copy the data, as it is now."""
-        return Path(shutil.copytree(self.data, self.root / "aside", symlinks=True))
-
-    def bring_back(self, aside: Path) -> None:
-        """Return to the data that was put aside."""
-        shutil.rmtree(self.data)
-        shutil.copytree(aside, self.data, symlinks=True)
+        """Leave nothing, as before the first file."""
+        shutil.rmtree(self.data, ignore_errors=True)
 
 
 def run(shop: Shop, program: str, *words: str, warehouse: Path | None = None) -> tuple[float, str]:
@@ -149,49 +138,46 @@ def bare_load(shop: Shop, days: str) -> float:
     return run(shop, program, str(database), *statements)[0]
 
 
-def warehouses_for_dbt(shop: Shop, aside: Path) -> tuple[Path, Path]:
-    """Return what bare dbt starts from: raw and the segments of all days, without marts or behind.
-
-    The second one's marts are those of all days but the last.
-    """
+def for_dbt(shop: Shop, name: str, *, marts: Path | None = None) -> Path:
+    """Return what bare dbt starts from: raw and the segments as they are, and marts of before."""
     import duckdb
 
-    fresh, behind = shop.root / "fresh.duckdb", shop.root / "behind.duckdb"
-    shutil.copy(aside / "dev/dev.duckdb", behind)
-    for path in (fresh, behind):
-        with duckdb.connect(path) as connection:
-            connection.execute(f"attach '{shop.data / 'dev/dev.duckdb'}' as whole (read_only)")
-            tables = connection.execute(
-                "select schema_name, table_name from duckdb_tables() where database_name = 'whole' "
-                "and (schema_name = 'raw' or table_name = 'customer_segments')"
-            ).fetchall()
-            for schema, name in tables:
-                connection.execute(f"create schema if not exists {schema}")
-                connection.execute(
-                    f"create or replace table {schema}.{name} as from whole.{schema}.{name}"
-                )
-    return fresh, behind
+    path = shop.root / f"{name}.duckdb"
+    path.unlink(missing_ok=True)
+    if marts:
+        shutil.copy(marts, path)
+    with duckdb.connect(path) as connection:
+        connection.execute(f"attach '{shop.data / 'dev/dev.duckdb'}' as whole (read_only)")
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'whole' "
+            "and (schema_name = 'raw' or table_name = 'customer_segments')"
+        ).fetchall()
+        for schema, table in tables:
+            connection.execute(f"create schema if not exists {schema}")
+            connection.execute(
+                f"create or replace table {schema}.{table} as from whole.{schema}.{table}"
+            )
+    return path
 
 
 def measure(shop: Shop, days: int, rounds: int) -> dict[str, list[dict]]:
-    """Run all contestants in turn, several times, after a first build that warms up."""
-    shop.trade(days - 1)
-    ours(shop)
-    aside, last = shop.put_aside(), START + timedelta(days=days - 1)
+    """Run all contestants in turn, several times."""
     taken: dict[str, list[dict]] = {FIRST.format(days=days): [], NEXT: []}
     first, following = taken.values()
     for number in range(1, rounds + 1):
         print(f"round {number} of {rounds}", file=sys.stderr)
-        shop.bring_back(aside)
+        shop.empty()
         shop.trade(days)
         built = ours(shop)
-        if number == 1:
-            fresh, behind = warehouses_for_dbt(shop, aside)
-        peer = bare_dbt(shop, fresh)
+        peer = bare_dbt(shop, for_dbt(shop, "fresh"))
+        first.append(figures(built, peer, bare_load(shop, "*")))
+        before = Path(shutil.copy(shop.data / "dev/dev.duckdb", shop.root / "before.duckdb"))
+        shop.trade(days + 1)
+        built = ours(shop)
         # What it has parsed is what it has before the next day, as ours has.
-        following.append(figures(built, bare_dbt(shop, behind), bare_load(shop, f"{last}.*")))
-        shop.empty()
-        first.append(figures(ours(shop), peer, bare_load(shop, "*")))
+        peer = bare_dbt(shop, for_dbt(shop, "behind", marts=before))
+        last = START + timedelta(days=days)
+        following.append(figures(built, peer, bare_load(shop, f"{last}.*")))
     return taken
 
 
@@ -258,8 +244,9 @@ def main() -> None:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="assetops-benchmark-") as folder:
         shop = Shop(Path(folder).resolve())
-        taken = measure(shop, days, rounds)
+        # First, so that the disk's cache has what every contestant imports.
         imports = import_costs(shop, times=rounds)
+        taken = measure(shop, days, rounds)
         os.chdir(REPO)
     claims = [claim(name, found) for name, found in taken.items()]
     loads = f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"

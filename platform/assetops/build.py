@@ -63,20 +63,20 @@ class Platform:
             return self.settings.as_of
         if self.settings.follows_the_clock:
             return datetime.combine(datetime.now(UTC).date(), time())
-        newest = [self._newest_load(dataset) for dataset in self.project.ingested()]
-        return max(filter(None, newest), default=None)
+        days = self._newest_days()
+        return max(
+            (days[d.address] for d in self.project.ingested() if d.address in days), default=None
+        )
 
     def data_as_of(self, dataset: Dataset) -> datetime | None:
         """Return until when a dataset's data reaches: the oldest of its daily sources' newest."""
-        sources = (self.project.datasets[i] for i in self.project.ancestors(dataset))
-        newest = [self._newest_load(source) for source in sources if source.contract.ingest]
-        return min(filter(None, newest), default=None)
+        sources = [self.project.datasets[i].address for i in self.project.ancestors(dataset)]
+        days = self._newest_days()
+        return min((days[source] for source in sources if source in days), default=None)
 
-    def _newest_load(self, dataset: Dataset) -> datetime | None:
-        """Return the as-of time of a daily source's newest batch; whole snapshots have no day."""
+    def _newest_days(self) -> dict[str, datetime]:
         with self.warehouse.connect() as connection:
-            loads = journal.standing_loads(connection, dataset.address)
-        return max((load.as_of for day, load in loads.items() if day), default=None)
+            return journal.newest_days(connection)
 
     def pending(self) -> list[Batch]:
         """Return every landed batch whose content is not in raw yet."""

@@ -1,12 +1,12 @@
 """Raw: rows, load journal and what is held back change in one transaction, or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from assetops.errors import AssetOpsError
 from assetops.model import Batch, Dataset, Relation, quote
 from assetops.warehouse import Connection, journal
-from assetops.warehouse.duckdb import columns_of
+from assetops.warehouse.duckdb import described
 
 
 @contextmanager
@@ -39,8 +39,8 @@ def replace_partition(
     """
     raw = dataset.relation
     names = ", ".join(quote(column.name) for column in dataset.columns)
-    load_id = journal.next_load_id(connection)
     standing = journal.standing_loads(connection, dataset.address)
+    load_id = journal.next_load_id(connection)
     prepare_raw(connection, dataset)
     if batch.partition in standing:
         connection.execute(
@@ -71,18 +71,21 @@ def prepare_raw(connection: Connection, dataset: Dataset) -> None:
     columns = ", ".join(f"{quote(name)} {kind}" for name, kind in [*wanted, *kept])
     connection.execute(f"create schema if not exists {quote(raw.schema_name)}")
     connection.execute(f"create table if not exists {raw.quoted} ({columns})")
-    present = dict(columns_of(connection, raw))
-    for name, kind in wanted:
+    present = dict(described(connection, raw.quoted))
+    canonical = _canonical(connection, [kind for _, kind in wanted])
+    for (name, kind), known in zip(wanted, canonical, strict=True):
         if name not in present:
             connection.execute(f"alter table {raw.quoted} add column {quote(name)} {kind}")
-        elif _canonical(connection, kind) != present[name]:
+        elif known != present[name]:
             raise AssetOpsError(
                 f"{raw}.{name} is {present[name]}, but dbt_project/{dataset.file} says {kind}. "
                 f"Change the table (alter table {raw} alter {name} type {kind}) or the yml."
             )
 
 
-def _canonical(connection: Connection, kind: str) -> str:
-    """Return DuckDB's own name of a type: INT8 and BIGINT are the same."""
-    row = connection.execute(f"select typeof(cast(null as {kind}))").fetchone()
-    return str(row[0]) if row else kind
+def _canonical(connection: Connection, kinds: Sequence[str]) -> Sequence[str]:
+    """Return DuckDB's own names of types: INT8 and BIGINT are the same."""
+    asked = ", ".join(f"typeof(cast(null as {kind}))" for kind in kinds)
+    row = connection.execute(f"select {asked}").fetchone()
+    assert row is not None  # a query without a table always has one row
+    return row

@@ -62,10 +62,12 @@ def batch_gate(warehouse: Warehouse, ledger: Ledger, suites: Mapping[str, Suite]
         suite = suites.get(dataset.address)
         if suite is None or not suite.expectations:
             return []
-        before = ledger.last_accepted(
-            dataset.address, other_than=batch.fingerprint, before=batch.partition
+        suite, previous = compared(
+            suite,
+            lambda: ledger.last_accepted(
+                dataset.address, other_than=batch.fingerprint, before=batch.partition
+            ),
         )
-        suite, previous = compared(suite, before)
         parameters = parameters_of({"as_of": batch.as_of, "partition": batch.partition})
         known = parameters | previous
         return validated(warehouse.open, dataset, candidate, suite, parameters=known, root=Path())
@@ -91,7 +93,9 @@ def judge(
     """
     with seen(suite, dataset.relation, warehouse, root) as found:
         state, parameters = found.state, parameters_of(facts)
-        suite, previous = compared(suite, ledger.last_accepted(dataset.address, other_than=state))
+        suite, previous = compared(
+            suite, lambda: ledger.last_accepted(dataset.address, other_than=state)
+        )
         if chosen is not None:
             suite = suite.only(chosen)
         return validated(

@@ -128,8 +128,10 @@ def _deep(
             if is_elsewhere(suite)
             else hold(dataset, deep.sample_size, deep.seed)
         ) as still:
-            before = ledger.last_accepted(dataset.address, other_than=still.state)
-            part, previous = compared(suite, before)
+            state = still.state
+            part, previous = compared(
+                suite, lambda: ledger.last_accepted(dataset.address, other_than=state)
+            )
             found = validated(
                 still.open,
                 dataset,

@@ -1,12 +1,13 @@
 """Yesterday's figures as parameters: what the checks of an asset observed the last time."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from assetops.model import Verdict
 from assetops.quality.suites import Suite
+from assetops.quality.suites.parameters import PREVIOUS
 from assetops.quality.suites.reading import Expectation
 
 _OWN = "previous_value"
@@ -15,7 +16,9 @@ _COUNTS = "expect_table_row_count_to_"
 _NOTHING_YET = "There is nothing earlier to compare with yet."
 
 
-def compared(suite: Suite, before: Mapping[str, Verdict]) -> tuple[Suite, dict[str, Any]]:
+def compared(
+    suite: Suite, recall: Callable[[], Mapping[str, Verdict]]
+) -> tuple[Suite, dict[str, Any]]:
     """Return a suite whose checks know what they observed before, and the parameters for it.
 
     A bound that has nothing to be compared with, because the check is new, is left out: the first
@@ -23,8 +26,12 @@ def compared(suite: Suite, before: Mapping[str, Verdict]) -> tuple[Suite, dict[s
 
     Args:
         suite: The expectations; `previous_value` in one of them is its own last figure.
-        before: By check, the last verdict on other content that did not block.
+        recall: Returns, by check, the last verdict on other content that did not block; not asked
+            for a suite that compares nothing.
     """
+    if not any(_compares(expectation) for expectation in suite.expectations):
+        return suite, {}
+    before = recall()
     rows = _rows(suite, before)
     known: dict[str, Any] = {} if rows is None else {_ROWS: rows}
     expectations = []
@@ -37,6 +44,16 @@ def compared(suite: Suite, before: Mapping[str, Verdict]) -> tuple[Suite, dict[s
         missing |= {_ROWS} if rows is None else set()
         expectations.append(_asking(expectation, own, missing))
     return suite.model_copy(update={"expectations": tuple(expectations)}), known
+
+
+def _compares(expectation: Expectation) -> bool:
+    """Say whether an expectation compares itself with an earlier figure."""
+    return any(
+        name in str(value.get("$PARAMETER", ""))
+        for value in expectation.kwargs.values()
+        if isinstance(value, Mapping)
+        for name in PREVIOUS
+    )
 
 
 def _asking(expectation: Expectation, own: str, missing: set[str]) -> Expectation:

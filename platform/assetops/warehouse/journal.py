@@ -61,9 +61,19 @@ def loads_in(connection: Connection, source: str) -> dict[date | None, Load]:
     return {row[1]: Load(*row) for row in rows}
 
 
-def next_load_id(connection: Connection) -> int:
-    """Return the id for a load that starts now."""
+def newest_days(connection: Connection) -> dict[str, datetime]:
+    """Return, by source, the as-of time of its newest day; whole snapshots have no day."""
     prepare(connection)
+    return dict(
+        connection.execute(
+            "select source, max(as_of) from _assetops.loads "
+            "where partition is not null group by source"
+        ).fetchall()
+    )
+
+
+def next_load_id(connection: Connection) -> int:
+    """Return the id for a load that starts now; the journal is there."""
     row = connection.execute("select coalesce(max(load_id), 0) + 1 from _assetops.loads").fetchone()
     assert row is not None  # an aggregate without GROUP BY always has one row
     return int(row[0])

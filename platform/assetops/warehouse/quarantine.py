@@ -8,7 +8,7 @@ from typing import Any
 
 from assetops.errors import AssetOpsError
 from assetops.model import Dataset, Relation, quote
-from assetops.warehouse.duckdb import Connection, columns_of
+from assetops.warehouse.duckdb import Connection, described, has_table
 
 SCHEMA = "quarantine"
 
@@ -77,7 +77,7 @@ def table_of(dataset: Dataset) -> Relation:
 
 def exists(connection: Connection, dataset: Dataset) -> bool:
     """Say whether rows of the dataset were ever held back."""
-    return bool(columns_of(connection, table_of(dataset)))
+    return has_table(connection, table_of(dataset))
 
 
 def settle(
@@ -249,8 +249,7 @@ def forget(connection: Connection, *, days: int) -> int:
 def _prepare(connection: Connection, dataset: Dataset, source: str) -> None:
     """Create the table, or fit it to columns that have come or changed; no row is ever lost."""
     table = table_of(dataset)
-    described = connection.execute(f"describe {source}").fetchall()
-    own = {name: kind for name, kind, *_ in described if name not in _GIVEN}
+    own = {name: kind for name, kind in described(connection, source) if name not in _GIVEN}
     if taken := KEPT.keys() & own.keys():
         raise AssetOpsError(
             f"{dataset.address} has a column {min(taken)}, which quarantine needs for itself. "
@@ -259,7 +258,7 @@ def _prepare(connection: Connection, dataset: Dataset, source: str) -> None:
     columns = ", ".join(f"{quote(name)} {kind}" for name, kind in {**KEPT, **own}.items())
     connection.execute(f"create schema if not exists {SCHEMA}")
     connection.execute(f"create table if not exists {table.quoted} ({columns})")
-    present = dict(columns_of(connection, table))
+    present = dict(described(connection, table.quoted))
     for name, kind in {**KEPT, **own}.items():
         if name not in present:
             connection.execute(f"alter table {table.quoted} add column {quote(name)} {kind}")
