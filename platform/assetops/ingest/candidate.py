@@ -157,23 +157,29 @@ def _reject_wrong_types(
     typed = [c for c in columns if not is_text(c)]
     if not typed:
         return
-    measures = ", ".join(
-        f"count_if({bad}), min(_row) filter ({bad}), arg_min({quote(c.name)}, _row) filter ({bad})"
-        for c in typed
-        for bad in [is_no(c)]
-    )
-    row = connection.execute(f"select {measures} from {text}").fetchone()
-    assert row is not None  # an aggregate without GROUP BY always has one row
+    counts = connection.execute(
+        f"select {', '.join(f'count_if({is_no(c)})' for c in typed)} from {text}"
+    ).fetchone()
+    assert counts is not None  # an aggregate without GROUP BY always has one row
     faults = [
-        f"{column.name}: {_shown(value, column)} in row {first} is no {column.data_type}"
-        + (f" (and {count - 1} more)" if count > 1 else "")
-        for column, (count, first, value) in zip(
-            typed, [row[i : i + 3] for i in range(0, len(row), 3)], strict=True
-        )
+        _fault(connection, text, column, count)
+        for column, count in zip(typed, counts, strict=True)
         if count
     ]
     if faults:
         raise IngestError(f"{file.name}: " + "; ".join(faults) + ".")
+
+
+def _fault(connection: Connection, text: str, column: Column, count: int) -> str:
+    """Say which is the first row whose text is no value of the column's type."""
+    found = connection.execute(
+        f"select _row, {quote(column.name)} from {text} where {is_no(column)} order by _row limit 1"
+    ).fetchone()
+    assert found is not None  # it was counted
+    return (
+        f"{column.name}: {_shown(found[1], column)} in row {found[0]} is no {column.data_type}"
+        + (f" (and {count - 1} more)" if count > 1 else "")
+    )
 
 
 def is_text(column: Column) -> bool:
