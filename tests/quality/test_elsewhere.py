@@ -1,6 +1,5 @@
 """Suites on tables in Postgres: the checks of another project, and gates of this one."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from tests.quality.test_standalone import expect, found, reason, run, suite
 
 from assetops.errors import CheckCouldNotRun, SuiteError
 from assetops.ledger import Ledger
-from assetops.model import Status, Verdict
+from assetops.model import Dataset, Relation, Status, Verdict
 from assetops.project import Project
 from assetops.quality import SuiteChecksComponent, suite_checks
 from assetops.quality.checks import judge
@@ -247,16 +246,21 @@ def test_a_gate_looks_at_its_table_in_postgres(
     asked = suite(
         expecting(NOT_NULL, "mail", column="email"), expecting(COUNT, "rows", value=3)
     ).model_copy(update={"input": looked_at})
-    dataset = project.by_address["marts/orders"]
+    mart = project.by_address["marts/orders"]
+    nowhere = Relation(schema_name="not", name="here")
 
-    def judged() -> tuple[list[Verdict], str]:
+    def judged(dataset: Dataset) -> tuple[list[Verdict], str]:
         return judge(dataset, asked, warehouse, ledger, facts={}, root=project.settings.root)
 
-    (mail, count), state = judged()
+    (mail, count), state = judged(mart)
     assert (mail.status, count.status) == (Status.FAILED, Status.PASSED)
+    assert mail.sample == ({"order_id": 2, "email": None},)
     # Rows that fail are no rows of the warehouse, where some may look like them.
     assert mail.failing_rows == 1 and not mail.by_row
-    assert judged()[1] == state
+    # What is found counts for the mart as it is; without one, for the table that is looked at.
+    assert state == warehouse.fingerprint(mart.relation)
+    alone = mart.model_copy(update={"relation": nowhere})
+    before = judged(alone)[1]
+    assert judged(alone)[1] == before
     sales.exec_driver_sql("update sales.orders set order_id = 7 where order_id = 3")
-    assert judged()[1] != state
-    assert json.loads(mail.model_dump_json())["sample"] == [{"order_id": 2, "email": None}]
+    assert judged(alone)[1] != before

@@ -42,15 +42,18 @@ def is_elsewhere(suite: Suite) -> bool:
 
 
 @contextmanager
-def seen_elsewhere(suite: Suite, relation: Relation) -> Iterator[Seen]:
+def seen_elsewhere(suite: Suite, relation: Relation, *, state: str | None = None) -> Iterator[Seen]:
     """Yield the table in Postgres that a suite looks at, as it is at one moment.
+
+    Its own content is its state, unless it is looked at for another's.
 
     Raises `CheckCouldNotRun` if the server or the table cannot be reached.
     """
     assert suite.input is not None and suite.input.connection is not None  # is_elsewhere
     there = _there(suite.input, relation)
     with closing(open_postgres(suite.input.connection)) as connection:
-        yield Seen(lambda: connection, relation, _state(connection, suite.input, there))
+        state = state or _state(connection, suite.input, there)
+        yield Seen(lambda: connection, relation, state)
 
 
 @contextmanager
@@ -59,16 +62,16 @@ def seen(suite: Suite, relation: Relation, warehouse: Warehouse, root: Path) -> 
 
     Raises `CheckCouldNotRun` or `WarehouseBusy` if it cannot be reached.
     """
-    if is_elsewhere(suite):
-        with seen_elsewhere(suite, relation) as found:
-            yield found
-    elif suite.input is not None and suite.input.files is not None:
+    if suite.input is not None and suite.input.files is not None:
         yield Seen(warehouse.open, relation, files_state(suite.input.files, root))
+        return
+    state = warehouse.fingerprint(relation) if warehouse.exists(relation) else None
+    if is_elsewhere(suite):
+        # Publication asks what was found while the mart was as it is.
+        with seen_elsewhere(suite, relation, state=state) as found:
+            yield found
     else:
-        there = warehouse.exists(relation)
-        yield Seen(
-            warehouse.open, relation, warehouse.fingerprint(relation) if there else "no table"
-        )
+        yield Seen(warehouse.open, relation, state or "no table")
 
 
 def prepared_elsewhere(
