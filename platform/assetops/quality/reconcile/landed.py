@@ -11,9 +11,9 @@ from typing import Any
 from assetops.errors import CheckCouldNotRun, IngestError
 from assetops.model import Dataset, Relation, Status, Verdict, literal, quote
 from assetops.quality.reconcile import SHOWN, Comparison
-from assetops.quality.reconcile.sides import forms_of, side_in_duckdb
+from assetops.quality.reconcile.sides import forms_of, incomparable, side_in_duckdb
 from assetops.quality.suites.counterparts import Reconcile
-from assetops.warehouse import Connection, journal
+from assetops.warehouse import Connection, SqlError, journal
 from assetops.warehouse.left_out import take_out_kept
 from assetops.warehouse.quarantine import table_of
 from assetops.warehouse.snapshot import Snapshot
@@ -81,13 +81,12 @@ class _Work:
         """Compare the rows of one load with its file, if that is still there."""
         try:
             candidate, landed = self.read_again(self.connection, load)
+            self._compare(load, candidate, landed)
+            self.connection.execute(f"drop table {candidate.quoted}")
         except IngestError as gone:
             self.left_out.append(str(gone))
-            return
-        try:
-            self._compare(load, candidate, landed)
-        finally:
-            self.connection.execute(f"drop table {candidate.quoted}")
+        except SqlError as error:
+            raise incomparable(error) from None
 
     def _compare(self, load: journal.Load, candidate: Relation, landed: int) -> None:
         here = self._part(load)
