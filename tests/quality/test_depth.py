@@ -91,7 +91,7 @@ def test_a_mistake_in_the_suites_own_meta_names_the_key(
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ({"with": "landed"}, "no file lands for what is no ingested source"),
+        ({"with": "landed"}, "is for ingested sources: no file lands here"),
         ({"with": "release", "files": 3}, "files are what landed: leave them out"),
     ],
 )

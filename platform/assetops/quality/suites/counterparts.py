@@ -97,4 +97,4 @@ def counterpart_mistakes(wanted: Iterable[Reconcile], *, lands: bool) -> Iterato
     `lands` says whether files land for the dataset.
     """
     if not lands and any(one.where is Counterpart.LANDED for one in wanted):
-        yield "meta.assetops.reconcile: no file lands for what is no ingested source.", "landed"
+        yield "`with: landed` is for ingested sources: no file lands here. Use release.", "landed"
