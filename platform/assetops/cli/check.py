@@ -2,13 +2,22 @@
 
 import json
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from assetops.cli import enter_platform
 from assetops.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from assetops.build import Platform
+    from assetops.model import Dataset
+
+_STYLES = {"passed": "green", "warned": "yellow", "failed": "red", "errored": "yellow"}
 
 
 @click.command("check", short_help="Run all checks of a dataset, without building it.")
@@ -30,25 +39,33 @@ def command(assets: tuple[str, ...], deep: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(outcome.as_json(), default=str))
     else:
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for name in ("Check", "Result", "Found"):
-            table.add_column(name)
+        table = Table("Check", "Result", "Found", box=None, header_style="bold", pad_edge=False)
         for address in assets:
-            dataset = platform.project.dataset(address)
-            aside = platform.deep_names(dataset)
-            for verdict, _, _ in platform.ledger.latest_results(dataset.address):
-                if (verdict.check in aside) != deep:
-                    continue
-                style = {"passed": "green", "failed": "red", "errored": "yellow"}[verdict.status]
-                part = verdict.status == "passed" and verdict.sampled_of is not None
-                looked = (
-                    f"{verdict.rows:,} of {verdict.sampled_of:,} rows looked at" if part else ""
-                )
-                found = looked if verdict.status == "passed" else verdict.sentence()
-                table.add_row(verdict.check, f"[{style}]{verdict.status}[/{style}]", found)
+            for row in _rows(platform, platform.project.dataset(address), deep):
+                table.add_row(*row)
         console.print(table)
         for failure in outcome.failures:
             console.print(failure.reason, style="red", markup=False)
         console.print(outcome.verdict(), style="green" if outcome.exit_code == 0 else "red")
     if outcome.exit_code:
         raise SystemExit(outcome.exit_code)
+
+
+def _rows(platform: "Platform", dataset: "Dataset", deep: bool) -> Iterator[tuple[str, Text, Text]]:
+    """Yield what each check of a dataset found; one that its suite no longer has is left out."""
+    from assetops.history import result_of
+    from assetops.quality.promises import promises_of
+
+    suite = platform.suites.get(dataset.address)
+    aside = platform.deep_names(dataset)
+    there = {promise.check for promise in promises_of(dataset, suite)}
+    for verdict, _, _ in platform.ledger.latest_results(dataset.address):
+        if verdict.check not in there or (verdict.check in aside) != deep:
+            continue
+        passed = verdict.status == "passed"
+        found = "" if passed else verdict.sentence().removeprefix(verdict.check).lstrip(": ")
+        if passed and verdict.rows is not None and verdict.sampled_of is not None:
+            found = f"{verdict.rows:,} of {verdict.sampled_of:,} rows looked at"
+        result = result_of(verdict.status, verdict.severity)
+        # As text: what was found may look like the markup of a style.
+        yield verdict.check, Text(result, _STYLES[result]), Text(found)

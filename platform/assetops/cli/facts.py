@@ -6,7 +6,8 @@ from typing import Any
 from assetops.build import Platform
 from assetops.errors import WarehouseBusy
 from assetops.history import History
-from assetops.model import CONTRACT_CHECK, Dataset, Release, timedelta_of
+from assetops.model import Dataset, Release, timedelta_of
+from assetops.quality.promises import promises_of
 from assetops.quality.score import RUNS, graded_checks, score_of, trend_of
 from assetops.warehouse import journal
 from assetops.warehouse.duckdb import columns_of, table_sizes
@@ -133,27 +134,20 @@ def _quality(platform: Platform, dataset: Dataset) -> dict[str, Any]:
 
 def _checks(platform: Platform, dataset: Dataset) -> list[dict[str, Any]]:
     """Return every check there is, with its latest verdict if it ever ran."""
-    known = {t.name: (t.severity.value, t.description) for t in dataset.tests}
-    if dataset.contract.ingest:
-        known[CONTRACT_CHECK] = ("critical", "The file keeps its contract: columns, types, keys.")
-    if suite := platform.suites.get(dataset.address):
-        known |= {e.name: (e.severity.value, e.description) for e in suite.expectations}
-        known |= {r.name: (r.severity.value, r.described) for r in suite.meta.reconcile}
     latest = {v.check: (v, at) for v, at, _ in platform.ledger.latest_results(dataset.address)}
-    aside = platform.deep_names(dataset)
-    checks = []
-    for name, (severity, description) in known.items():
-        verdict, at = latest.get(name, (None, None))
+    suite, checks = platform.suites.get(dataset.address), []
+    for promise in promises_of(dataset, suite):
+        verdict, at = latest.get(promise.check, (None, None))
         checks.append(
             {
-                "name": name,
-                "severity": severity,
-                "depth": "deep" if name in aside else "light",
+                "name": promise.check,
+                "severity": promise.severity.value,
+                "depth": promise.depth.value,
                 "sampled of": verdict.sampled_of if verdict else None,
                 "status": verdict.status.value if verdict else "never ran",
                 "found": verdict.sentence() if verdict else None,
                 "at": at,
-                "description": description,
+                "description": promise.reason or promise.expected,
             }
         )
     return checks
