@@ -130,6 +130,24 @@ def test_a_run_of_several_days_looks_at_all_of_them(looked: Looked) -> None:
     assert looked({"partition": "updated_at"}, as_of=AS_OF, **days) == [1, 2, 3]
 
 
+def test_a_bound_may_have_each_weekdays_own_figure(
+    database: duckdb.DuckDBPyConnection, expecting: Callable[..., Any], judged: Callable[..., Any]
+) -> None:
+    rows = {"$PARAMETER": "9 * monday + 4 * friday + 3 * saturday"}
+    rule = expecting("expect_table_row_count_to_be_between", "rows", min_value=rows)
+    found = {
+        day: judged(rule, parameters=parameters_of({"partition": date(2026, 1, day)}))["rows"]
+        for day in (2, 3, 4, 5)
+    }
+    said = {day: (verdict.status.value, verdict.expected) for day, verdict in found.items()}
+    assert said == {
+        2: ("passed", "the number of rows at least 4"),
+        3: ("passed", "the number of rows at least 3"),
+        4: ("passed", "the number of rows at least 0"),
+        5: ("failed", "the number of rows at least 9"),
+    }
+
+
 def test_a_days_rows_are_found_without_looking_for_other_days(
     database: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:

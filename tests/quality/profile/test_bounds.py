@@ -1,8 +1,17 @@
 """Bounds are round, hold what was seen, and leave room by how much it varied."""
 
+import random
+
 import pytest
 
-from assetops.quality.profile.bounds import around, round_down, round_up, shares_around, two_digits
+from assetops.quality.profile.bounds import (
+    around,
+    by_weekday,
+    round_down,
+    round_up,
+    shares_around,
+    two_digits,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,3 +48,28 @@ def test_a_few_days_say_little() -> None:
 def test_a_share_of_few_rows_has_more_room() -> None:
     few, many = shares_around([0.5] * 10, 50), shares_around([0.5] * 10, 5000)
     assert few[0] < many[0] < 0.5 < many[1] < few[1]
+
+
+NOISE = random.Random(4)
+WEEK = [100, 102, 98, 101, 120, 150, 40]
+
+
+def test_where_weekdays_differ_each_has_bounds_of_its_own() -> None:
+    days = [(n % 7, WEEK[n % 7] * (1 + n % 3 / 100)) for n in range(42)]
+    bounds = by_weekday(days)
+    assert all(bounds[day][0] <= figure <= bounds[day][1] for day, figure in days)
+    # Half of a usual day is noticed on every weekday; on a Saturday that is more than a Sunday has.
+    assert all(WEEK[day] / 2 < low for day, (low, _) in bounds.items())
+    assert bounds[5][0] > max(figure for day, figure in days if day == 6)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        [(n % 7, NOISE.uniform(70, 130)) for n in range(56)],  # no weekly pattern
+        [(n % 7, 100 if n % 7 else 10) for n in range(28)],  # four weeks
+        [(n % 5, 100 + 50 * (n % 5)) for n in range(50)],  # no weekends
+    ],
+)
+def test_where_weekdays_tell_little_there_is_one_bound(days: list[tuple[int, float]]) -> None:
+    assert by_weekday(days) == {}

@@ -6,6 +6,9 @@ from statistics import median, pstdev, quantiles
 
 # Fewer days than these say little about the next ones.
 FEW_DAYS = 7
+# So often each weekday has to be seen, and so much busier must one be than another.
+_WEEKS = 6
+_BUSIER = 1.15
 _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 
 
@@ -36,14 +39,51 @@ def around(seen: Sequence[float]) -> tuple[float | int, float | int]:
     Factors, as volumes and sums grow by factors: a sixth below the least and half above the
     greatest, more where days differ a lot; after few days, a third and three times.
     """
+    low, high = _room(seen)
+    return two_digits(low, up=False), two_digits(high, up=True)
+
+
+def by_weekday(days: Sequence[tuple[int, float]]) -> dict[int, tuple[float | int, float | int]]:
+    """Return where figures of coming days may lie, for each weekday; nothing if it tells little.
+
+    Each weekday has its usual share of a usual day. What is left when figures are divided by it is
+    what varies; if that is not clearly less than before, weekdays are no reason to be strict.
+
+    Args:
+        days: The weekday, 0 for Monday, and the figure of each day seen.
+    """
+    of = {day: [figure for other, figure in days if other == day] for day in range(FEW_DAYS)}
+    if min(map(len, of.values())) < _WEEKS:
+        return {}
+    usual = median(figure for _, figure in days)
+    shares = {day: median(figures) / usual for day, figures in of.items()}
+    level = [figure / shares[day] for day, figure in days]
+    if max(shares.values()) < _BUSIER * min(shares.values()):
+        return {}
+    if _spread(level) > 0.8 * _spread([figure for _, figure in days]):
+        return {}
+    low, high = _room(level)
+    return {
+        day: (two_digits(low * share, up=False), two_digits(high * share, up=True))
+        for day, share in shares.items()
+    }
+
+
+def _room(seen: Sequence[float]) -> tuple[float, float]:
     least, greatest = min(seen), max(seen)
     if len(seen) < FEW_DAYS:
-        return two_digits(least / 3, up=False), two_digits(greatest * 3, up=True)
-    # Of the usual days: one that brought a first load says nothing about the others.
+        return least / 3, greatest * 3
+    slack = max(1.2, 1 + _spread(seen))
+    return least / slack, greatest * max(1.5, slack)
+
+
+def _spread(seen: Sequence[float]) -> float:
+    """Return how far usual days lie from their middle, as a part of it.
+
+    A day that brought a first load says nothing about the others.
+    """
     tenths = quantiles(seen, n=10)
-    spread = (tenths[-1] - tenths[0]) / (2 * median(seen)) if median(seen) else 1.0
-    slack = max(1.2, 1 + spread)
-    return two_digits(least / slack, up=False), two_digits(greatest * max(1.5, slack), up=True)
+    return (tenths[-1] - tenths[0]) / (2 * median(seen)) if median(seen) else 1.0
 
 
 def shares_around(seen: Sequence[float], rows: float) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from assetops.quality.profile import columns, table, texts
+from assetops.quality.profile import columns, table, texts, volume
 from assetops.quality.profile.draft import Draft
 from assetops.quality.profile.scan import Group, Measures
 from assetops.quality.profile.subject import number
@@ -139,7 +139,7 @@ def _contradiction(expectation: Expectation, draft: Draft) -> str | None:
         return None
     groups = [group for group in draft.scan.groups if group.rows]
     fields = {f.name: f for f in draft.scan.fields}
-    if expectation.type == table.ROWS:
+    if expectation.type == volume.ROWS:
         return _beyond(kwargs, [g.rows for g in groups], "rows") if not draft.sampled else None
     if len(named) != 1 or named[0] not in fields:
         return None

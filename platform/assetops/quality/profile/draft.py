@@ -10,7 +10,7 @@ from typing import Any
 from assetops.errors import AssetOpsError
 from assetops.model import Dataset, Relation, quote
 from assetops.project import Project
-from assetops.quality.profile import table
+from assetops.quality.profile import table, volume
 from assetops.quality.profile.columns import column_rules
 from assetops.quality.profile.scan import Closer, Field, Scan, literal
 from assetops.quality.profile.subject import Subject
@@ -146,7 +146,7 @@ def _proposed(
 ) -> list[Expectation]:
     fields = subject.scan.fields
     found = [*table.column_order(subject, fields, enforced=enforced)]
-    found += [*table.row_count(subject, counts), *table.keys(subject, fields)]
+    found += [*volume.row_count(subject, counts), *table.keys(subject, fields)]
     for column in fields:
         found += column_rules(subject, column)
         found += text_rules(subject, column)

@@ -1,18 +1,16 @@
 """Rules for a table as a whole: columns, rows, keys, and columns against each other."""
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from assetops.model import Severity
-from assetops.quality.profile.bounds import FEW_DAYS, around, shares_around, two_digits
+from assetops.quality.profile.bounds import FEW_DAYS, shares_around
 from assetops.quality.profile.scan import BOOLEAN, NUMBER, OTHER, TEXT, TIME, Field
-from assetops.quality.profile.subject import Subject, counted, is_amount, number, propose
+from assetops.quality.profile.subject import Subject, is_amount, number, propose
 from assetops.quality.suites.reading import Expectation
 
 COLUMNS = "expect_table_columns_to_match_ordered_list"
 TYPE = "expect_column_values_to_be_of_type"
-ROWS = "expect_table_row_count_to_be_between"
 UNIQUE = "expect_column_values_to_be_unique"
 UNIQUE_TOGETHER = "expect_compound_columns_to_be_unique"
 UNIQUE_SHARE = "expect_column_proportion_of_unique_values_to_be_between"
@@ -44,66 +42,6 @@ def column_order(
         if f.family in (NUMBER, TEXT, TIME, BOOLEAN):
             name = f.type.split("(")[0]
             yield propose(TYPE, Severity.WARNING, f"It is {f.type}.", column=f.name, type_=name)
-
-
-def row_count(subject: Subject, days: Sequence[tuple[int, int]]) -> Iterator[Expectation]:
-    """Yield how many rows a file or table may have.
-
-    Args:
-        subject: What the draft is for.
-        days: Weekday and rows of each partition; one of them where there are none.
-    """
-    counts = [rows for _, rows in days if rows]
-    middle = sorted(counts)[len(counts) // 2]
-    if not subject.batched:
-        low, high = two_digits(middle * 0.7, up=False), two_digits(middle * 10, up=True)
-        reason = f"{number(middle)} rows: a third fewer were lost, ten times as many multiplied."
-    elif not subject.daily:
-        low, high = two_digits(middle * 0.7, up=False), two_digits(middle * 2, up=True)
-        reason = f"{number(middle)} rows, whole on every delivery: a third fewer, or twice as many."
-    elif len(counts) < FEW_DAYS:
-        low, high = around(counts)
-        said = f"{number(min(counts))} to {number(max(counts))}" if counts[1:] else number(middle)
-        reason = f"{said} rows in {counted(len(counts), 'file')}: a third or "
-        reason += "three times that, as long as no more is known."
-    else:
-        low, high = around(counts)
-        reason = f"{number(min(counts))} to {number(max(counts))} rows in {len(counts)} files"
-        reason += _weekdays(days) + "."
-    yield propose(
-        ROWS,
-        Severity.WARNING,
-        reason,
-        name="row_count_as_usual",
-        min_value=max(1, int(low)),
-        max_value=math.ceil(high),
-    )
-    if (least := int(two_digits(min(counts) / 5, up=False))) >= 1:
-        yield propose(
-            ROWS,
-            subject.severity(Severity.CRITICAL, rows=sum(counts)),
-            f"Never fewer than {number(min(counts))} rows: a fifth of that is a cut-off delivery.",
-            name="row_count_not_tiny",
-            min_value=least,
-        )
-
-
-def _weekdays(days: Sequence[tuple[int, int]]) -> str:
-    """Say which weekdays are the quietest and the busiest, where they differ at all."""
-    of: dict[int, list[int]] = {}
-    for weekday, rows in days:
-        of.setdefault(weekday, []).append(rows)
-    if len(days) < 3 * FEW_DAYS or len(of) < FEW_DAYS:
-        return ""
-    medians = {weekday: sorted(rows)[len(rows) // 2] for weekday, rows in of.items()}
-    quiet, busy = (pick(medians, key=medians.__getitem__) for pick in (min, max))
-    if medians[busy] < 1.15 * medians[quiet]:
-        return ""
-    names = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
-    return (
-        f"; {names[quiet]} are quietest with {number(medians[quiet])}, {names[busy]} busiest "
-        f"with {number(medians[busy])}"
-    )
 
 
 def key_candidates(subject: Subject, fields: Sequence[Field]) -> list[tuple[str, ...]]:

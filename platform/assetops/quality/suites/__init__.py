@@ -11,7 +11,7 @@ from assetops.model import Word
 from assetops.project import Project
 from assetops.quality.suites.depth import Depth, SuiteMeta
 from assetops.quality.suites.inputs import Input
-from assetops.quality.suites.parameters import PARAMETERS, PREVIOUS
+from assetops.quality.suites.parameters import PARAMETERS, PREVIOUS, WEEKDAYS
 from assetops.quality.suites.reading import Expectation, Reader, Subject
 from assetops.quality.suites.vocabulary import Arguments, vocabulary
 
@@ -71,7 +71,7 @@ def load_suites(project: Project) -> dict[str, Suite]:
             columns={column.name: column.data_type for column in dataset.columns},
             taken=frozenset(test.name for test in dataset.tests),
             suite_name=address.replace("/", "."),
-            parameters=(*PARAMETERS, *PREVIOUS),
+            parameters=(*PARAMETERS, *WEEKDAYS, *PREVIOUS),
             takes_input=dataset.contract.ingest is None,
         )
         try:

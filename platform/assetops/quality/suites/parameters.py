@@ -6,6 +6,8 @@ from typing import Any
 
 # Known in every step, as far as the run knows its time.
 PARAMETERS = ("as_of", "as_of_minus_1_day", "partition", "partition_start", "partition_end")
+# 1 if `partition` is that weekday, else 0: in "900 * monday + 400 * sunday" each has its figure.
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # Known from the ledger: the asset's row count, and what the same check observed, the last time.
 PREVIOUS = ("previous_row_count", "previous_value")
 
@@ -26,6 +28,7 @@ def parameters_of(facts: Mapping[str, Any]) -> dict[str, Any]:
         first = (as_of - timedelta(microseconds=1)).date()
     if isinstance(first, date):
         found["partition"] = first
+        found |= {name: int(n == first.weekday()) for n, name in enumerate(WEEKDAYS)}
         found["partition_start"] = datetime.combine(first, time())
         found["partition_end"] = datetime.combine(last or first, time()) + timedelta(days=1)
     return found

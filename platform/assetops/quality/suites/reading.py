@@ -22,7 +22,7 @@ from assetops.quality.suites.depth import (
 )
 from assetops.quality.suites.fitness import misfit
 from assetops.quality.suites.inputs import Input, input_mistakes
-from assetops.quality.suites.parameters import PARAMETERS
+from assetops.quality.suites.parameters import PARAMETERS, WEEKDAYS
 from assetops.quality.suites.vocabulary import Arguments, has_figure
 from assetops.quality.suites.words import check_name, columns_in, columns_of
 
@@ -61,7 +61,7 @@ class Subject:
     # What the suite has to be called, if its place decides that.
     suite_name: str | None = None
     # What it may ask for.
-    parameters: tuple[str, ...] = PARAMETERS
+    parameters: tuple[str, ...] = (*PARAMETERS, *WEEKDAYS)
     # Ingested sources are looked at batch by batch, and so choose no input.
     takes_input: bool = True
 
