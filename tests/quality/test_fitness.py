@@ -12,7 +12,7 @@ from assetops.errors import SuiteError
 from assetops.model import Relation, Status, Verdict
 from assetops.quality.suites import read_suite
 from assetops.quality.suites.fitness import misfit
-from assetops.quality.suites.reading import Subject
+from assetops.quality.suites.reading import Surroundings
 
 REGEX = "expect_column_values_to_match_regex"
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -59,7 +59,7 @@ def test_the_message_names_what_is_needed(tmp_path: Path) -> None:
     path = tmp_path / "orders.json"
     entry = {"type": REGEX, "kwargs": {"column": "total", "regex": "^1"}}
     path.write_text(json.dumps({"name": "orders", "expectations": [entry]}, indent=1))
-    subject = Subject(address="orders", columns={"total": "DECIMAL(12, 2)"})
+    subject = Surroundings(address="orders", columns={"total": "DECIMAL(12, 2)"})
     with pytest.raises(SuiteError) as error:
         read_suite(path, subject, shown="orders.json")
     assert str(error.value) == f"orders.json:7: {REGEX} needs text: total is DECIMAL(12, 2)."

@@ -126,6 +126,16 @@ def test_parameters_of_ones_own_are_known_and_may_be_worked_out_late(shop: Path)
     assert run(late).success
 
 
+def test_the_figure_before_is_handed_over_where_there_is_no_ledger(shop: Path) -> None:
+    half = {"$PARAMETER": "previous_row_count * 0.5 + 0 * monday"}
+    path = suite(shop.parent, expect(COUNT.replace("equal", "be_between"), min_value=half))
+    with pytest.raises(SuiteError, match=r"ledger, which is not here: hand it over as parameters="):
+        suite_checks("orders", path, shop)
+    for before, good in ((4, True), (400, False)):
+        handed = suite_checks("sales/orders", path, shop, parameters={"previous_row_count": before})
+        assert run(handed).success is good
+
+
 def test_files_need_no_database(tmp_path: Path) -> None:
     (tmp_path / "orders_1.csv").write_text("order_id,code\n1,a\n2,b\n")
     (tmp_path / "orders_2.csv").write_text("order_id,code\n3,c\n")

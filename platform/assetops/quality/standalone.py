@@ -15,8 +15,14 @@ from assetops.quality.running import Table, run_suite
 from assetops.quality.steps import suite_step
 from assetops.quality.suites import read_suite
 from assetops.quality.suites.inputs import Input, input_mistakes
-from assetops.quality.suites.parameters import PARAMETERS, days_of, days_said, parameters_of
-from assetops.quality.suites.reading import Subject
+from assetops.quality.suites.parameters import (
+    PARAMETERS,
+    WEEKDAYS,
+    days_of,
+    days_said,
+    parameters_of,
+)
+from assetops.quality.suites.reading import Surroundings
 from assetops.warehouse.foreign import open_beside
 from assetops.warehouse.postgres import open_postgres
 
@@ -61,8 +67,8 @@ def suite_checks(
         else dg.AssetKey.from_coercible(asset)
     )
     path, own = Path(suite), dict(parameters or {})
-    subject = Subject(
-        address=asset_key.to_user_string(), parameters=tuple(dict.fromkeys([*PARAMETERS, *own]))
+    subject = Surroundings(
+        address=asset_key.to_user_string(), parameters=(*PARAMETERS, *WEEKDAYS, *own)
     )
     read = read_suite(path, subject, shown=str(suite))
     if input is not None:

@@ -12,7 +12,7 @@ from assetops.project import Project
 from assetops.quality.suites.depth import Depth, SuiteMeta
 from assetops.quality.suites.inputs import Input
 from assetops.quality.suites.parameters import PARAMETERS, PREVIOUS, WEEKDAYS
-from assetops.quality.suites.reading import Expectation, Reader, Subject
+from assetops.quality.suites.reading import Expectation, Reader, Surroundings
 from assetops.quality.suites.vocabulary import Arguments, vocabulary
 
 __all__ = ["Expectation", "Suite", "load_suites", "read_suite"]
@@ -66,7 +66,7 @@ def load_suites(project: Project) -> dict[str, Suite]:
             near = did_you_mean(address, project.by_address)
             mistakes.append(f"{shown} checks no known asset.{near}")
             continue
-        subject = Subject(
+        subject = Surroundings(
             address=address,
             columns={column.name: column.data_type for column in dataset.columns},
             taken=frozenset(test.name for test in dataset.tests),
@@ -84,7 +84,7 @@ def load_suites(project: Project) -> dict[str, Suite]:
 
 
 def read_suite(
-    path: Path, subject: Subject, *, shown: str, known: Mapping[str, Arguments] | None = None
+    path: Path, subject: Surroundings, *, shown: str, known: Mapping[str, Arguments] | None = None
 ) -> Suite:
     """Read one suite file.
 

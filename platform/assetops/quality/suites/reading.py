@@ -22,7 +22,7 @@ from assetops.quality.suites.depth import (
 )
 from assetops.quality.suites.fitness import misfit
 from assetops.quality.suites.inputs import Input, input_mistakes
-from assetops.quality.suites.parameters import PARAMETERS, WEEKDAYS
+from assetops.quality.suites.parameters import PARAMETERS, PREVIOUS, WEEKDAYS
 from assetops.quality.suites.vocabulary import Arguments, has_figure
 from assetops.quality.suites.words import check_name, columns_in, columns_of
 
@@ -50,8 +50,8 @@ class Expectation(Word):
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What a suite is about, as far as it is known before there is data."""
+class Surroundings:
+    """What is known around a suite before there is data: its asset, and what it may ask for."""
 
     address: str
     # By name, with their types where the contract has them; none at all if they are not known.
@@ -80,7 +80,7 @@ class Reader:
 
     shown: str
     text: str
-    subject: Subject
+    subject: Surroundings
     known: Mapping[str, Arguments]
     queried: bool = field(default=False, init=False)
 
@@ -279,6 +279,9 @@ def _parameter_mistakes(expression: str, known: tuple[str, ...]) -> Iterator[tup
     for word in re.findall(r"[A-Za-z_]\w*", expression):
         if word not in called and word not in known:
             near = did_you_mean(word, known) or f" There are {', '.join(known)}."
+            if word in PREVIOUS:
+                near = " It comes from the platform's ledger, which is not here: hand it over as "
+                near += f"parameters={{'{word}': …}}, a value or a function that returns it."
             yield f"{word} is no parameter.{near}", expression
 
 
