@@ -91,9 +91,10 @@ def test_a_part_of_a_table_is_looked_at(
         table=table,
         connection=postgres,
     )
-    sales.exec_driver_sql("alter role postgres set timezone = 'America/Toronto'")
+    database = sales.engine.url.database
+    sales.exec_driver_sql(f"alter database {database} set timezone = 'America/Toronto'")
     result = run(checks, tags={"dagster/partition": "2026-01-02"})
-    sales.exec_driver_sql("alter role postgres reset timezone")
+    sales.exec_driver_sql(f"alter database {database} reset timezone")
     assert found(result) == {"row_count_equal": True}
 
 
