@@ -1,8 +1,11 @@
 """What a suite may ask for as {"$PARAMETER": …}, and where each value comes from."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
+
+from assetops.errors import did_you_mean
 
 # Known in every step, as far as the run knows its time.
 PARAMETERS = ("as_of", "as_of_minus_1_day", "partition", "partition_start", "partition_end")
@@ -59,3 +62,15 @@ def _ends(tags: Mapping[str, str]) -> tuple[str | None, str | None]:
         tags.get("dagster/asset_partition_range_start", one),
         tags.get("dagster/asset_partition_range_end", one),
     )
+
+
+def parameter_mistakes(expression: str, known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the words of a `$PARAMETER` that nobody knows, with the word to look for."""
+    called = set(re.findall(r"([A-Za-z_]\w*)\s*[(=]", expression))
+    for word in re.findall(r"[A-Za-z_]\w*", expression):
+        if word not in called and word not in known:
+            near = did_you_mean(word, known) or f" There are {', '.join(known)}."
+            if word in PREVIOUS:
+                near = " It comes from the platform's ledger, which is not here: hand it over as "
+                near += f"parameters={{'{word}': …}}, a value or a function that returns it."
+            yield f"{word} is no parameter.{near}", expression

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from string import Formatter
 from typing import Any
 
 from pydantic import Field
@@ -22,7 +21,8 @@ from assetops.quality.suites.depth import (
 )
 from assetops.quality.suites.fitness import misfit
 from assetops.quality.suites.inputs import Input, input_mistakes
-from assetops.quality.suites.parameters import PARAMETERS, PREVIOUS, WEEKDAYS
+from assetops.quality.suites.parameters import PARAMETERS, WEEKDAYS, parameter_mistakes
+from assetops.quality.suites.sql_rules import query_mistakes
 from assetops.quality.suites.vocabulary import Arguments, has_figure
 from assetops.quality.suites.words import check_name, columns_in, columns_of
 
@@ -224,13 +224,13 @@ class Reader:
         for key, value in kwargs.items():
             if isinstance(value, dict) and "$PARAMETER" in value:
                 expression = str(value["$PARAMETER"])
-                yield from _parameter_mistakes(expression, self.subject.parameters)
+                yield from parameter_mistakes(expression, self.subject.parameters)
                 if "previous_" in expression and key in arguments.required:
                     yield f"{key} cannot be left out when there is nothing earlier.", expression
                 if "previous_value" in expression and not has_figure(kind):
                     yield f"{kind} observes no figure that could be its previous_value.", expression
         if isinstance(query := kwargs.get("unexpected_rows_query"), str):
-            yield from _query_mistakes(query)
+            yield from query_mistakes(query)
 
     def _starts(self, count: int) -> list[int]:
         """Return where in the text each expectation starts."""
@@ -272,27 +272,3 @@ def _ours(suite: Mapping[str, Any]) -> Any:
 def _input_of(suite: Mapping[str, Any]) -> Any:
     ours = _ours(suite)
     return ours.get("input") if isinstance(ours, dict) else None
-
-
-def _parameter_mistakes(expression: str, known: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    called = set(re.findall(r"([A-Za-z_]\w*)\s*[(=]", expression))
-    for word in re.findall(r"[A-Za-z_]\w*", expression):
-        if word not in called and word not in known:
-            near = did_you_mean(word, known) or f" There are {', '.join(known)}."
-            if word in PREVIOUS:
-                near = " It comes from the platform's ledger, which is not here: hand it over as "
-                near += f"parameters={{'{word}': …}}, a value or a function that returns it."
-            yield f"{word} is no parameter.{near}", expression
-
-
-def _query_mistakes(query: str) -> Iterator[tuple[str, str]]:
-    try:
-        fields = {field for _, field, _, _ in Formatter().parse(query) if field is not None}
-    except ValueError as error:
-        fields = set()
-        yield f"the query has a brace without its pair ({error}): double a literal one.", ""
-    for name in fields - {"batch"}:
-        yield f"the query has {{{name}}}: only {{batch}} is filled in. Double a literal brace.", ""
-    if "batch" not in fields:
-        # Without it a candidate's gate would look at some other table.
-        yield "the query does not read from {batch}, the table that is checked.", ""

@@ -1,7 +1,7 @@
 """Expectations written in SQL: a query per file that returns the failing rows, with arguments."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -91,3 +91,17 @@ def literal(value: Any) -> str:
     if isinstance(value, date):
         return f"date '{value.isoformat()}'"
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def query_mistakes(query: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the braces of an `unexpected_rows_query`."""
+    try:
+        fields = {field for _, field, _, _ in Formatter().parse(query) if field is not None}
+    except ValueError as error:
+        fields = set()
+        yield f"the query has a brace without its pair ({error}): double a literal one.", ""
+    for name in fields - {"batch"}:
+        yield f"the query has {{{name}}}: only {{batch}} is filled in. Double a literal brace.", ""
+    if "batch" not in fields:
+        # Without it a candidate's gate would look at some other table.
+        yield "the query does not read from {batch}, the table that is checked.", ""
