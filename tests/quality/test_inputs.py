@@ -263,19 +263,21 @@ def test_a_marts_suite_looks_at_its_input_and_is_remembered_on_the_marts_state(
     assert state == warehouse.fingerprint(ORDERS)
 
 
-def test_files_of_an_asset_without_a_table_are_looked_at_from_the_projects_root(
+def test_files_are_looked_at_from_the_projects_root_for_the_mart_or_for_themselves(
     project: Project, warehouse: Warehouse, ledger: Ledger
 ) -> None:
     root = project.settings.root
     (root / "drop").mkdir()
     (root / "drop" / "a.csv").write_text("order_id,email\n1,ana@example.com\n,bob@example.com\n")
     write(project, {"files": "drop/*.csv"})
-    suite = load_suites(project)["marts/orders"]
+    suite, dataset = load_suites(project)["marts/orders"], project.dataset("marts/orders")
+    _, state = judge(dataset, suite, warehouse, ledger, facts={}, root=root)
+    # Publication asks what was found on exactly what the mart holds.
+    assert state == warehouse.fingerprint(ORDERS)
     with warehouse.connect() as connection:
         connection.execute("drop table marts.orders")
-    verdicts, _ = judge(
-        project.dataset("marts/orders"), suite, warehouse, ledger, facts={}, root=root
-    )
+    verdicts, without = judge(dataset, suite, warehouse, ledger, facts={}, root=root)
+    assert without != state
     assert [(v.failing_rows, v.rows) for v in verdicts] == [(1, 2)]
     with warehouse.connect() as connection:
         found = connection.execute(str(verdicts[0].query)).fetchall()

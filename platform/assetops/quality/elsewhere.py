@@ -62,12 +62,11 @@ def seen(suite: Suite, relation: Relation, warehouse: Warehouse, root: Path) -> 
 
     Raises `CheckCouldNotRun` or `WarehouseBusy` if it cannot be reached.
     """
-    if suite.input is not None and suite.input.files is not None:
-        yield Seen(warehouse.open, relation, files_state(suite.input.files, root))
-        return
+    # Publication asks what was found while the mart was as it is, wherever that was looked for.
     state = warehouse.fingerprint(relation) if warehouse.exists(relation) else None
-    if is_elsewhere(suite):
-        # Publication asks what was found while the mart was as it is.
+    if suite.input is not None and suite.input.files is not None:
+        yield Seen(warehouse.open, relation, state or files_state(suite.input.files, root))
+    elif is_elsewhere(suite):
         with seen_elsewhere(suite, relation, state=state) as found:
             yield found
     else:
