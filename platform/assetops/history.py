@@ -75,6 +75,17 @@ class History:
         found = {check: (verdict, at) for check, verdict, at in rows}
         return [(Verdict.model_validate_json(verdict), at) for verdict, at in found.values()]
 
+    def errored_in(self, run_id: str) -> list[tuple[str, Verdict]]:
+        """Return the checks that could not run in a run, each with its asset."""
+        query = (
+            sa.select(RESULTS.c.asset, RESULTS.c.verdict)
+            .where(RESULTS.c.run_id == run_id, RESULTS.c.status == Status.ERRORED)
+            .order_by(RESULTS.c.id)
+        )
+        with self.ledger.connect() as connection:
+            rows = list[Any](connection.execute(query))
+        return [(asset, Verdict.model_validate_json(verdict)) for asset, verdict in rows]
+
     def checked_runs(self, asset: str, *, limit: int) -> list[CheckedRun]:
         """Return the newest runs that checked an asset, newest first, one for each partition."""
         runs: dict[tuple[str, str | None], CheckedRun] = {}

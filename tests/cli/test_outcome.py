@@ -7,10 +7,16 @@ from assetops.cli.progress import AssetRow
 
 
 @pytest.mark.parametrize(
-    ("warned", "said"),
-    [(0, "All checks passed in 1.5 s."), (2, "No critical check failed; 2 warned, in 1.5 s.")],
+    ("warned", "errored", "said"),
+    [
+        (0, 0, "All checks passed in 1.5 s."),
+        (2, 0, "No critical check failed; 2 warned, in 1.5 s."),
+        (2, 1, "No critical check failed; 2 warned, 1 errored, in 1.5 s."),
+    ],
 )
-def test_a_check_that_warned_is_not_called_passed(warned: int, said: str) -> None:
-    rows = [AssetRow("marts/orders", passed=3, warned=warned)]
+def test_a_check_that_warned_or_could_not_run_is_not_called_passed(
+    warned: int, errored: int, said: str
+) -> None:
+    rows = [AssetRow("marts/orders", passed=3, warned=warned, errored=errored)]
     outcome = Outcome("run", True, rows, [], "", seconds=1.5, checks_only=True)
     assert (outcome.exit_code, outcome.verdict()) == (0, said)

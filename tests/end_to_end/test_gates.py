@@ -71,6 +71,24 @@ def test_if_one_thing_fails_every_mart_stays_at_the_release_before(behind, case)
     assert len(behind.platform.releases.list()) == 1
 
 
+def test_a_check_that_could_not_run_is_told_of_even_if_nothing_waits_for_it(shop):
+    file = shop.root / "gx/expectations/marts/orders_daily.json"
+    suite = json.loads(file.read_text())
+    query = "select * from {batch} where cast('no. ' || orders as integer) > 0"
+    kwargs, meta = {"unexpected_rows_query": query}, {"name": "odd"}
+    odd = {"type": "unexpected_rows_expectation", "kwargs": kwargs, "severity": "warning"}
+    suite["expectations"].append({**odd, "meta": meta})
+    file.write_text(json.dumps(suite))
+
+    outcome = shop.check("marts/orders_daily")
+
+    (row,) = outcome.assets
+    assert (outcome.exit_code, row.errored) == (0, 1)
+    assert "1 errored" in outcome.verdict()
+    (said,) = row.warnings
+    assert said.startswith("marts/orders_daily: odd could not run: Conversion Error")
+
+
 MISTAKES = {
     "a model that does not parse": (
         "dbt_project/models/marts/orders_daily.sql",

@@ -80,4 +80,5 @@ def _checks(row: AssetRow) -> str:
     words = [f"{row.passed} passed"] if row.passed else []
     words += [f"[yellow]{row.warned} warned[/yellow]"] if row.warned else []
     words += [f"[red]{row.failed} failed[/red]"] if row.failed else []
+    words += [f"[yellow]{row.errored} errored[/yellow]"] if row.errored else []
     return ", ".join(words)

@@ -10,7 +10,7 @@ from assetops.model import Dataset, Release, timedelta_of
 from assetops.quality.promises import promises_of
 from assetops.quality.score import RUNS, graded_checks, score_of, trend_of
 from assetops.warehouse import journal
-from assetops.warehouse.duckdb import columns_of, table_sizes
+from assetops.warehouse.duckdb import columns_of, row_counts
 from assetops.warehouse.held import held_since
 
 
@@ -70,7 +70,7 @@ def _warehouse_facts(platform: Platform, dataset: Dataset) -> tuple[dict[str, An
     try:
         with platform.warehouse.connect() as connection:
             columns = columns_of(connection, dataset.relation)
-            sizes = table_sizes(connection)
+            counts = row_counts(connection, [dataset.relation])
             loads = journal.standing_loads(connection, dataset.address)
             held = held_since(connection, dataset)
     except WarehouseBusy:
@@ -81,7 +81,7 @@ def _warehouse_facts(platform: Platform, dataset: Dataset) -> tuple[dict[str, An
     facts: dict[str, Any] = _held_facts(dataset, held)
     if not columns:
         return {"rows": "not built yet: assetops build", **facts}, {}
-    if (rows := sizes.get(str(dataset.relation))) is not None:
+    if (rows := counts.get(str(dataset.relation))) is not None:
         facts["rows"] = f"{rows:,}"
     if loads:
         newest = max(loads.values(), key=lambda load: load.load_id)

@@ -28,15 +28,18 @@ class Outcome:
     def verdict(self) -> str:
         """Say in one line how it ended."""
         if self.exit_code == 0:
-            warned = sum(row.warned for row in self.assets)
-            passed = (
-                f"No critical check failed; {warned} warned," if warned else "All checks passed"
-            )
-            return f"{passed if self.checks_only else self.publication} in {self.seconds:.1f} s."
+            said = self._checked() if self.checks_only else self.publication
+            return f"{said} in {self.seconds:.1f} s."
         kept = "" if self.checks_only else " Nothing was published: consumers see what they saw."
         if self.exit_code == 1:
             return f"The data is bad.{kept}"
         return f"It could not be done.{kept}"
+
+    def _checked(self) -> str:
+        warned = sum(row.warned for row in self.assets)
+        errored = sum(row.errored for row in self.assets)
+        others = [f"{warned} warned,"] * bool(warned) + [f"{errored} errored,"] * bool(errored)
+        return f"No critical check failed; {' '.join(others)}" if others else "All checks passed"
 
     def next_step(self) -> str:
         """Say what a person would do next."""

@@ -32,6 +32,7 @@ class AssetRow:
     passed: int = 0
     warned: int = 0
     failed: int = 0
+    errored: int = 0
     seconds: float | None = None
     step: str | None = None
     done: bool = False

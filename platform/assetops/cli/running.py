@@ -17,12 +17,13 @@ from assetops.cli.event_log import kept_open
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
+from assetops.history import History
 from assetops.ingest.landing import landed_files
 from assetops.model import ONLY_PENDING
 from assetops.quality.deep import DEEP_JOB
 from assetops.settings import dagster_home
 from assetops.warehouse import WarehouseLock
-from assetops.warehouse.duckdb import table_sizes
+from assetops.warehouse.duckdb import row_counts
 
 FROM_TAG, TO_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 # On a run that lives and ends with the process of a command, the environment that it works in.
@@ -122,7 +123,9 @@ def run_deep_checks(
     with lock.held(f"run {run_id}", say=progress.say), _instance(platform) as instance:
         tags = {DEEP_TAG: platform.settings.env.value}
         result = _executed(instance, progress, subset, run_id, _mark(instance, tags))
-    return Outcome(run_id, result.success, [], progress.failures, "", checks_only=True)
+    _add_errored(platform, progress, run_id)
+    checked = list(progress.assets.values())
+    return Outcome(run_id, result.success, checked, progress.failures, "", checks_only=True)
 
 
 def _run(
@@ -143,7 +146,8 @@ def _run(
             # Only now: whoever had the warehouse until now may have brought in what was pending.
             tags |= _newest_pending(platform)
         result = _executed(instance, progress, job, run_id, tags, asset_selection)
-        _add_sizes(platform, progress)
+        _add_row_counts(platform, progress)
+    _add_errored(platform, progress, run_id)
     return Outcome(
         run_id=run_id,
         success=result.success,
@@ -254,14 +258,27 @@ def _days(partition: str) -> tuple[date, date]:
     return days
 
 
-def _add_sizes(platform: Platform, progress: Progress) -> None:
-    """Give the tables that dbt built their row counts, from the catalog."""
+def _add_row_counts(platform: Platform, progress: Progress) -> None:
+    """Give the tables that dbt built their row counts."""
+    known = platform.project.by_address
+    uncounted = {
+        row.address: known[row.address].relation
+        for row in progress.assets.values()
+        if row.rows is None and row.address in known
+    }
     with platform.warehouse.connect() as connection:
-        sizes = table_sizes(connection)
-    for row in progress.assets.values():
-        dataset = platform.project.by_address.get(row.address)
-        if dataset and row.rows is None:
-            row.rows = sizes.get(str(dataset.relation))
+        counts = row_counts(connection, uncounted.values())
+    for address, relation in uncounted.items():
+        progress.row(address).rows = counts.get(str(relation))
+
+
+def _add_errored(platform: Platform, progress: Progress, run_id: str) -> None:
+    """Tell of checks that could not run: they have no result, so that no event speaks of them."""
+    for address, verdict in History(platform.ledger).errored_in(run_id):
+        row = progress.row(address)
+        row.errored += 1
+        if not verdict.blocks:
+            row.warnings.append(f"{address}: {verdict.sentence()}")
 
 
 def _publication(platform: Platform, run_id: str) -> str:

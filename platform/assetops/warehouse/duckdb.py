@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from assetops.errors import AssetOpsError, WarehouseBusy
-from assetops.model import Relation, quote
+from assetops.model import Relation, literal, quote
 from assetops.warehouse.lock import POLL_SECONDS, WarehouseLock, tell
 
 Connection = duckdb.DuckDBPyConnection
@@ -181,14 +181,21 @@ def fingerprint_of(connection: Connection, table: str) -> str:
     return f"{row[0]}-{digest}"
 
 
-def table_sizes(connection: Connection) -> dict[str, int]:
-    """Return the row count of every table, from the catalog and so without a scan."""
-    return dict(
-        connection.execute(
-            "select schema_name || '.' || table_name, estimated_size from duckdb_tables() "
-            "where database_name = current_catalog()"
-        ).fetchall()
-    )
+def row_counts(connection: Connection, relations: Iterable[Relation]) -> dict[str, int]:
+    """Return how many rows each relation has that is a table; no row is read for it.
+
+    The catalog's estimate would count rows that were deleted since the last checkpoint.
+    """
+    tables = connection.execute(
+        "select schema_name, table_name from duckdb_tables() "
+        "where database_name = current_catalog()"
+    ).fetchall()
+    counted = [
+        f"select {literal(str(relation))}, count(*) from {relation.quoted}"
+        for relation in relations
+        if (relation.schema_name, relation.name) in tables
+    ]
+    return dict(connection.execute(" union all ".join(counted)).fetchall()) if counted else {}
 
 
 def is_lock_conflict(error: duckdb.IOException) -> bool:
