@@ -5,16 +5,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
 from rich.console import Console
 
+import assetops.cli
 from assetops.build import Platform, build_definitions, open_platform
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
@@ -82,6 +86,19 @@ class Shop:
             timeout=180,
             check=False,
         )
+
+    def say(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `assetops …` in this process, which knows the project as it was at first."""
+        os.chdir(self.root)
+        out, err = StringIO(), StringIO()
+        with (
+            patch.object(sys, "argv", ["assetops", *words]),
+            patch.dict(os.environ, environment),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            code = assetops.cli._run()
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
     def environment(self, **more: str) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("ASSETOPS_", "DAGSTER_"))}

@@ -39,7 +39,7 @@ def test_where_nothing_has_landed_the_error_says_where_to_put_it(empty_shop) -> 
 
 
 def test_show_makes_a_dataset_understood_from_one_page(shop) -> None:
-    page = shop.command("show", "marts/customers", COLUMNS="160").stdout
+    page = shop.say("show", "marts/customers", COLUMNS="160").stdout
     for words in (
         "One row per customer",
         "team:marketing-data",
@@ -62,7 +62,7 @@ def test_show_of_a_source_tells_of_its_days_and_of_what_was_held_back(shop) -> N
     file = shop.file("orders")
     file.write_text(file.read_text().replace("delivered", "teleported"))
     assert shop.build().exit_code == 1
-    facts = json.loads(shop.command("show", "retail/orders", "--json").stdout)
+    facts = json.loads(shop.say("show", "retail/orders", "--json").stdout)
     assert "days, " in facts["data"]["partitions"]
     assert facts["data"]["held back"].endswith(": assetops quarantine show retail/orders")
     assert "status_in_set" in facts["rejections"][0]["reasons"][0]
@@ -72,10 +72,10 @@ def test_show_of_a_source_tells_of_its_days_and_of_what_was_held_back(shop) -> N
 
 
 def test_an_unknown_dataset_and_an_unknown_command_name_the_nearest(shop) -> None:
-    done = shop.command("show", "marts/custmers")
+    done = shop.say("show", "marts/custmers")
     assert (done.returncode, done.stdout) == (2, "")
     assert "Did you mean marts/customers?" in done.stderr
-    done = shop.command("biuld")
+    done = shop.say("biuld")
     assert done.returncode == 2
     assert "Did you mean build?" in done.stderr
 
@@ -127,10 +127,10 @@ def test_rollback_pins_and_builds_leave_it_until_it_is_lifted(shop) -> None:
     second = shop.platform.releases.current().id
     assert second != first
 
-    back = shop.command("rollback")
+    back = shop.say("rollback")
     assert back.returncode == 0, back.stderr
     assert f"Release {first} is published again, and pinned" in back.stdout
-    assert "Pinned: builds verify and leave it" in shop.command("releases").stdout
+    assert "Pinned: builds verify and leave it" in shop.say("releases").stdout
 
     file.write_text("\n".join([text[0], *text[3:]]) + "\n")
     held = shop.build()
@@ -138,7 +138,7 @@ def test_rollback_pins_and_builds_leave_it_until_it_is_lifted(shop) -> None:
     assert "held back" in held.verdict()
     assert shop.platform.releases.current().id == first
 
-    assert "is lifted" in shop.command("rollback", "--unpin").stdout
+    assert "is lifted" in shop.say("rollback", "--unpin").stdout
     went_on = shop.build()
     assert "is published" in went_on.verdict()
     assert shop.platform.releases.current().id not in (first, second)
@@ -146,16 +146,16 @@ def test_rollback_pins_and_builds_leave_it_until_it_is_lifted(shop) -> None:
 
 def test_rollback_to_an_unknown_release_names_those_that_are_kept(shop) -> None:
     current = shop.platform.releases.current().id
-    done = shop.command("rollback", current[:-1])
+    done = shop.say("rollback", current[:-1])
     assert done.returncode == 2
     assert f"Did you mean {current}?" in done.stderr
-    assert shop.command("rollback", "--unpin", current).returncode == 2
+    assert shop.say("rollback", "--unpin", current).returncode == 2
 
 
 def test_releases_as_json_and_before_the_first(shop, empty_shop) -> None:
-    (row,) = json.loads(shop.command("releases", "--json").stdout)
+    (row,) = json.loads(shop.say("releases", "--json").stdout)
     assert row["current"] and not row["pinned"] and row["tables"] == 7
-    assert "Nothing is published yet" in empty_shop.command("releases").stdout
+    assert "Nothing is published yet" in empty_shop.say("releases").stdout
 
 
 def test_the_doctor_finds_all_well_and_names_what_is_not(shop) -> None:

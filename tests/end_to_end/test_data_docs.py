@@ -13,7 +13,7 @@ from tests.end_to_end.observed import instance_of
 @pytest.fixture(scope="module")
 def site(built: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site")
-    written = built.command("docs", "--out", str(out))
+    written = built.say("docs", "--out", str(out))
     assert written.returncode == 0, written.stderr
     assert re.search(rf"\d+ new pages in {re.escape(str(out))}\nNext: open ", written.stdout)
     return out
