@@ -5,21 +5,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from io import StringIO
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
-import assetops.cli
 from assetops.build import Platform, build_definitions, open_platform
+from assetops.cli import run
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.cli.running import run_build, run_checks
@@ -90,15 +88,10 @@ class Shop:
     def say(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `assetops …` in this process, which knows the project as it was at first."""
         os.chdir(self.root)
-        out, err = StringIO(), StringIO()
-        with (
-            patch.object(sys, "argv", ["assetops", *words]),
-            patch.dict(os.environ, environment),
-            redirect_stdout(out),
-            redirect_stderr(err),
-        ):
-            code = assetops.cli._run()
-        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+        with CliRunner().isolation(env=environment) as (out, err, _):
+            code = run(words)
+        said, failed = (stream.getvalue().decode() for stream in (out, err))
+        return subprocess.CompletedProcess(words, code, said, failed)
 
     def environment(self, **more: str) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("ASSETOPS_", "DAGSTER_"))}
@@ -128,8 +121,6 @@ class Shop:
 
 
 def simulate(root: Path, days: int, *, start: date, orders: int = 20) -> None:
-    from click.testing import CliRunner
-
     from retail.cli import main
 
     out = root / "data/dev/landing/retail"

@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -60,7 +61,7 @@ def group() -> None:
 
 def main() -> NoReturn:
     """Run the command line; an error of ours is a sentence, never a stack trace."""
-    code = _run()
+    code = run(sys.argv[1:])
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -68,10 +69,10 @@ def main() -> NoReturn:
     os._exit(code)
 
 
-def _run() -> int:
-    """Run the command line and return its exit code."""
+def run(words: Sequence[str]) -> int:
+    """Run one command in this process and return its exit code."""
     try:
-        group.main(prog_name="assetops", standalone_mode=False)
+        group.main(list(words), prog_name="assetops", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return 2

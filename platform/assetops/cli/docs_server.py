@@ -1,6 +1,7 @@
 """Serves Data Docs on this machine: pages from the ledger, and no file of the disk."""
 
 import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
@@ -21,13 +22,13 @@ def serve(docs: DataDocs, port: int) -> ThreadingHTTPServer:
     # Great Expectations' renderers are not made for several threads.
     one_at_a_time = threading.Lock()
 
-    class Handler(_Handler):
-        def page(self, path: str) -> str | None:
-            with one_at_a_time:
-                return docs.page(path)
+    def page(path: str) -> str | None:
+        with one_at_a_time:
+            return docs.page(path)
 
+    handler = type("Handler", (_Handler,), {"page": staticmethod(page)})
     try:
-        server = ThreadingHTTPServer((LOOPBACK, port), Handler)
+        server = ThreadingHTTPServer((LOOPBACK, port), handler)
     except OSError as error:
         raise AssetOpsError(
             f"{LOOPBACK}:{port}, for Data Docs, cannot be used: {error.strerror}. Set "
@@ -44,9 +45,8 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "DataDocs"
     sys_version = ""
 
-    def page(self, path: str) -> str | None:
-        """Return the page at a path."""
-        raise NotImplementedError
+    # Returns the page at a path, if there is one.
+    page: Callable[[str], str | None]
 
     def do_GET(self) -> None:
         """Answer with the page."""

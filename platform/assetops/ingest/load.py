@@ -16,7 +16,7 @@ from assetops.ingest.bad_rows import (
 )
 from assetops.ingest.candidate import read_text, type_candidate
 from assetops.ingest.quarantine import quarantine
-from assetops.ingest.raw import replace_partition, transaction
+from assetops.ingest.raw import replace_partition
 from assetops.ingest.unfit import Unfit, set_aside
 from assetops.ledger import Ledger
 from assetops.model import (
@@ -30,6 +30,7 @@ from assetops.model import (
     Verdict,
 )
 from assetops.warehouse import Connection, Warehouse, journal
+from assetops.warehouse.duckdb import transaction
 from assetops.warehouse.left_out import take_out_discarded
 from assetops.warehouse.quarantine import Origin, settle
 

@@ -1,25 +1,11 @@
 """Raw: rows, load journal and what is held back change in one transaction, or not at all."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from assetops.errors import AssetOpsError
 from assetops.model import Batch, Dataset, Relation, quote
 from assetops.warehouse import Connection, journal
 from assetops.warehouse.duckdb import described
-
-
-@contextmanager
-def transaction(connection: Connection) -> Iterator[None]:
-    """Commit what is done within, or nothing of it."""
-    connection.execute("begin")
-    try:
-        yield
-        connection.execute("commit")
-    except BaseException:
-        # Also when the run is stopped: the connection outlives this batch.
-        connection.execute("rollback")
-        raise
 
 
 def replace_partition(

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from assetops.ingest.bad_rows import drop_tables, find_bad_rows
 from assetops.ingest.load import Loader, candidate_of
-from assetops.ingest.raw import replace_partition, transaction
+from assetops.ingest.raw import replace_partition
 from assetops.ingest.returning import Group, put_beside_raw, unfit, without_key_of_their_own
 from assetops.model import Dataset, Verdict
 from assetops.warehouse import Connection, journal
+from assetops.warehouse.duckdb import transaction
 from assetops.warehouse.quarantine import State, decide, held_rows
 
 _NOT_IN_RAW = (

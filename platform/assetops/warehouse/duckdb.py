@@ -112,12 +112,11 @@ class Warehouse:
         """Replace a table by a pandas data frame, in one transaction; return its fingerprint."""
         with self.connect() as connection:
             connection.register("incoming", frame)
-            connection.execute("begin")
-            connection.execute(f"create schema if not exists {quote(relation.schema_name)}")
-            connection.execute(
-                f"create or replace table {relation.quoted} as select * from incoming"
-            )
-            connection.execute("commit")
+            with transaction(connection):
+                connection.execute(f"create schema if not exists {quote(relation.schema_name)}")
+                connection.execute(
+                    f"create or replace table {relation.quoted} as select * from incoming"
+                )
             return fingerprint_of(connection, relation.quoted)
 
 
@@ -129,6 +128,19 @@ def open_read_only(path: Path) -> Iterator[Connection]:
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Commit what is done within, or nothing of it."""
+    connection.execute("begin")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        # Also when the run is stopped: the connection may live on.
+        connection.execute("rollback")
+        raise
 
 
 def columns_of(connection: Connection, relation: Relation) -> list[tuple[str, str]]:

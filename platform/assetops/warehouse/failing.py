@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from assetops.model import Dataset, Status, Verdict, literal, quote
-from assetops.warehouse.duckdb import Connection, columns_of, returns
+from assetops.warehouse.duckdb import Connection, columns_of, returns, transaction
 from assetops.warehouse.quarantine import DEEP, Origin, settle, table_of
 from assetops.warehouse.snapshot import Snapshot
 
@@ -43,8 +43,7 @@ def keep_failing(
         own = [name for name, _ in columns_of(connection, source)]
         whole = {c: query for c, query in queries.items() if returns(connection, query, own)}
         found = _collected(connection, whole, own, limit) if whole else None
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         # A table that failed is kept from consumers whole.
         origin = Origin(str(dataset.relation), DEEP + state if still else state, None, run_id)
         settle(connection, dataset, origin, found, blocked=True)
@@ -52,10 +51,6 @@ def keep_failing(
             table = table_of(dataset).quoted
             newest = f"select _id from {table} order by _id desc limit ?"
             connection.execute(f"delete from {table} where _id not in ({newest})", [limit])
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
 
 
 @contextmanager

@@ -35,6 +35,7 @@ class FusedExecutionEngine(SqlAlchemyExecutionEngine):
         # Why a metric could not be computed; GX would try three times, and blame the last error.
         self.failures: dict[Any, str] = {}
 
+    # Each database's engine says these; GX's decorators take no class that is abstract.
     def quantiles(self, column: str, quantiles: Sequence[float]) -> Any:
         """Return the expression of some quantiles of a column, as a list."""
         raise NotImplementedError

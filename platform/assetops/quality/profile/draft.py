@@ -17,6 +17,7 @@ from assetops.quality.profile.subject import Subject
 from assetops.quality.profile.texts import has_few_values, patterns_of, text_rules
 from assetops.quality.suites.reading import BOOKKEEPING, Expectation
 from assetops.warehouse import Connection
+from assetops.warehouse.duckdb import described
 
 _SAMPLE = "assetops_profile_sample"
 
@@ -82,25 +83,9 @@ def draft_suite(
     Raises:
         AssetOpsError: The table has no rows.
     """
-    described = connection.execute(f"describe {relation.quoted}").fetchall()
-    daily = dataset.contract.ingest is not None and dataset.contract.ingest.partition is not None
-    partitioned = daily and day is None
-    fields, unknown = _fields(dataset, [(name, kind) for name, kind, *_ in described])
+    fields, unknown = _fields(dataset, described(connection, relation.quoted))
     looked_at = _sampled(connection, relation, sample) if sample else relation.quoted
-    scan = Scan(
-        connection,
-        looked_at,
-        fields,
-        day="_partition" if partitioned else f"date {literal(day)}" if day else None,
-        partitioned=partitioned,
-    )
-    scan.measure()
-    if not scan.whole.rows:
-        raise AssetOpsError(f"{dataset.address} has no rows: there is nothing to draft from.")
-    if day and not partitioned:
-        # The table is one day's file.
-        scan.whole.day = day
-        scan.days = [scan.whole]
+    scan = _measured(connection, dataset, looked_at, fields, day)
     subject = Subject(dataset, scan, as_of, sampled=bool(sample and scan.whole.rows >= sample))
     subject.left += [f"{name}: dbt_project/{dataset.file} does not have it" for name in unknown]
     scan.look_closer(_closer(subject))
@@ -114,6 +99,24 @@ def draft_suite(
         rows=sum(n for _, n in counts),
         sampled=subject.sampled,
     )
+
+
+def _measured(
+    connection: Connection, dataset: Dataset, table: str, fields: Sequence[Field], day: date | None
+) -> Scan:
+    """Measure a table, by day if it has any."""
+    ingest = dataset.contract.ingest
+    partitioned = ingest is not None and ingest.partition is not None and day is None
+    landed_on = "_partition" if partitioned else f"date {literal(day)}" if day else None
+    scan = Scan(connection, table, fields, day=landed_on, partitioned=partitioned)
+    scan.measure()
+    if not scan.whole.rows:
+        raise AssetOpsError(f"{dataset.address} has no rows: there is nothing to draft from.")
+    if day:
+        # The table is one day's file.
+        scan.whole.day = day
+        scan.days = [scan.whole]
+    return scan
 
 
 def write_draft(draft: Draft, project: Project) -> Path:
