@@ -237,7 +237,7 @@ def table(claims: list[dict], imports: dict[str, float], machine: str) -> Iterab
 def main() -> None:
     """Measure, print, and leave nothing behind."""
     parser = argparse.ArgumentParser(description="assetops build against dbt build")
-    parser.add_argument("--small", action="store_true", help="a week, one round, about a minute")
+    parser.add_argument("--small", action="store_true", help="a week, one round, within a minute")
     parser.add_argument("--json", action="store_true", help="one object, for a program")
     choice = parser.parse_args()
     days, rounds = (7, 1) if choice.small else (90, 5)
