@@ -25,7 +25,7 @@ from assetops.project import Project
 from assetops.warehouse import open_read_only
 
 REPO = Path(__file__).parents[2]
-DAYS = 8
+DAYS = 12
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
 
@@ -152,7 +152,7 @@ def bare(
 
 @pytest.fixture(scope="session")
 def built(bare: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A shop with eight days, built and published; no test may change it."""
+    """A shop with twelve days, built and published; no test may change it."""
     shop = bare.copied(tmp_path_factory.mktemp("built"))
     simulate(shop.root, DAYS, start=YESTERDAY - timedelta(days=DAYS - 1))
     outcome = shop.build()

@@ -97,7 +97,7 @@ class Broken:
         return "\n".join(failure.reason for failure in self.outcome.failures)
 
 
-# A source may have sent nothing on a day or two of the eight.
+# A source may have sent nothing on some days.
 AT_ONCE = 6
 
 
