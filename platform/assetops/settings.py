@@ -169,6 +169,17 @@ def export(settings: Settings) -> None:
     os.environ.update(child_environment(settings))
 
 
+def replace_environment(environment: Mapping[str, str]) -> None:
+    """Let this process live in another environment than the one it was started in."""
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def own_python_path() -> list[str]:
+    """Return the folders that PYTHONPATH added to where this process looks for modules."""
+    return [os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+
+
 def dagster_home(settings: Settings) -> Path:
     """Return the folder whose dagster.yaml describes the instance: Dagster's own, or the root."""
     return Path(os.environ.get("DAGSTER_HOME") or settings.root)

@@ -1,0 +1,231 @@
+"""A process that has imported what takes seconds, and forks a process for whoever asks.
+
+`python -P -m assetops.resident.template SOCKET MODULE…` imports the modules, listens, and writes a
+line. It lives as long as somebody keeps a connection open: when the last one is closed it ends the
+processes that it has forked, and itself.
+"""
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import os
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from assetops.resident import newborn
+from assetops.resident.newborn import Order
+from assetops.resident.wire import receive, send
+from assetops.settings import own_python_path
+
+# How long processes that are told to stop may take over it.
+GRACE_SECONDS = 10
+# How long a client may take over one message, during which others wait.
+_PATIENCE_SECONDS = 5
+_PEER = struct.Struct("3i")
+_SET_PARENT_DEATH_SIGNAL = 1
+
+
+@dataclass
+class Child:
+    """A process that was forked, and who is told when it ends."""
+
+    pid: int
+    descriptor: int
+    client: socket.socket
+    # With a name it outlives its client, and any other may ask about it.
+    name: str | None
+
+
+class Template:
+    """Forks processes for the clients of a socket until the last of them has gone."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.clients: set[socket.socket] = set()
+        self.children: dict[int, Child] = {}
+        self.selector = selectors.DefaultSelector()
+        self.told = False
+        self.woken, self.wakes = socket.socketpair()
+        added = set(own_python_path())
+        self.search_path = [path for path in sys.path if path not in added]
+
+    def serve(self) -> None:
+        """Answer until told to stop, or until everybody has gone; then end what still runs."""
+        # A signal wakes the selector.
+        self.wakes.setblocking(False)
+        signal.set_wakeup_fd(self.wakes.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        self.selector.register(self.woken, selectors.EVENT_READ)
+        self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
+        met = False
+        while not self.told and (self.clients or not met):
+            for key, _ in self.selector.select():
+                if key.data:
+                    key.data(key.fileobj)
+            met = met or bool(self.clients)
+        self._end()
+
+    def _stop(self, _: int, __: FrameType | None) -> None:
+        self.told = True
+
+    def _accept(self, listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        peer = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        if _PEER.unpack(peer)[1] != os.getuid():
+            client.close()
+            return
+        client.settimeout(_PATIENCE_SECONDS)
+        self.clients.add(client)
+        self.selector.register(client, selectors.EVENT_READ, self._hear)
+
+    def _hear(self, client: socket.socket) -> None:
+        """Do what a client asks for; one that is gone takes its processes along."""
+        request: dict[str, Any] | None = None
+        files: list[int] = []
+        try:
+            request, files = receive(client)
+            if request is not None:
+                self._answer(client, **self._done(client, request, files))
+        except (OSError, LookupError, TypeError) as error:
+            self._answer(client, error=f"the template did not understand: {error!r}")
+            request = None
+        finally:
+            for descriptor in files:
+                os.close(descriptor)
+        if request is None:
+            self._leave(client)
+
+    def _done(
+        self, client: socket.socket, request: dict[str, Any], files: Sequence[int]
+    ) -> dict[str, Any]:
+        if "words" in request:
+            order = Order(request["words"], request["folder"], request["environment"])
+            return {"pid": self._fork(client, order, files, request.get("name"))}
+        found = [child.pid for child in self.children.values() if child.name == request["name"]]
+        for pid in found if "signal" in request else ():
+            os.kill(pid, request["signal"])
+        return {"pid": found[0] if found else None}
+
+    def _fork(
+        self, client: socket.socket, order: Order, files: Sequence[int], name: str | None
+    ) -> int:
+        # A signal between here and there would be handled by whom it was not meant for.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._let_go()
+            _die_with(parent, signal.SIGTERM if name else signal.SIGKILL)
+            newborn.live(order, files, self.search_path)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        child = Child(pid, os.pidfd_open(pid), client, name)
+        self.children[child.descriptor] = child
+        self.selector.register(child.descriptor, selectors.EVENT_READ, self._bury)
+        return pid
+
+    def _let_go(self) -> None:
+        """Close what belongs to the template alone."""
+        self.selector.close()
+        for ours in (self.listener, self.woken, self.wakes, *self.clients):
+            ours.close()
+        for descriptor in self.children:
+            os.close(descriptor)
+
+    def _bury(self, descriptor: int) -> None:
+        """Tell its client how a process ended."""
+        child = self.children.pop(descriptor)
+        self.selector.unregister(descriptor)
+        os.close(descriptor)
+        _, status = os.waitpid(child.pid, 0)
+        self._answer(child.client, pid=child.pid, code=os.waitstatus_to_exitcode(status))
+
+    def _answer(self, client: socket.socket, **message: object) -> None:
+        # Whoever has gone does not want to know.
+        with contextlib.suppress(OSError):
+            send(client, message)
+
+    def _leave(self, client: socket.socket) -> None:
+        for child in self.children.values():
+            if child.client is client and child.name is None:
+                _signal(child.pid, signal.SIGKILL)
+        self.clients.discard(client)
+        self.selector.unregister(client)
+        client.close()
+
+    def _end(self) -> None:
+        """End the processes that still run: first they are asked to, then not."""
+        self.listener.close()
+        deadline = time.monotonic() + GRACE_SECONDS
+        running = [child.pid for child in self.children.values()]
+        for pid in running:
+            _signal(pid, signal.SIGTERM)
+        while running and time.monotonic() < deadline:
+            running = [pid for pid in running if os.waitpid(pid, os.WNOHANG)[0] == 0]
+            time.sleep(0.02)
+        for pid in running:
+            _signal(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _signal(pid: int, number: int) -> None:
+    """Send a signal to a process and to what it has started, unless that has a session itself."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        # Right after the fork it has no group of its own yet.
+        os.kill(pid, number)
+
+
+def _die_with(parent: int, number: int) -> None:
+    """Let the kernel send this process a signal when the template is gone, however it went."""
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, number)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def warm(modules: Sequence[str]) -> None:
+    """Import modules, as far as they are installed, and leave one thread and little to collect."""
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            print(f"The template goes without {name}: {error}", file=sys.stderr)
+    # Linear algebra starts its threads when imported, and stops them at a fork; after it, it does
+    # with threads as in any process: when they are needed.
+    if (pid := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    gc.collect()
+    # Objects that no collection touches stay in memory that parent and children share.
+    gc.freeze()
+
+
+def main(path: str, *modules: str) -> NoReturn:
+    """Warm up, and serve a socket in a folder that is nobody else's."""
+    folder = Path(path).parent
+    if folder.stat().st_mode & 0o077 or folder.stat().st_uid != os.getuid():
+        sys.exit(f"{folder} is open to others; a template needs a folder of its own (chmod 700).")
+    warm(modules)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        print("ready", flush=True)
+        Template(listener).serve()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
