@@ -1,6 +1,6 @@
 """One contestant of the quality benchmark on one table, in a process of its own.
 
-    python contestants.py CONTESTANT TABLE FILE [MEMORY_LIMIT]
+    python contestants.py CONTESTANT TABLE FILE
 
 Prints seconds, CPU seconds, statements and the memory that the validation took above the imports.
 """
@@ -14,6 +14,8 @@ from typing import Any
 
 import duckdb
 from tables import SAMPLES, rules
+
+from assetops.settings import Settings
 
 REPO = Path(__file__).parents[2]
 
@@ -39,17 +41,19 @@ class Counted:
         return getattr(self._connection, name)
 
 
-def opened(path: str, limit: str | None) -> Counted:
-    """Return a connection that reads one file."""
-    options = {"memory_limit": limit} if limit else {}
-    return Counted(duckdb.connect(path, read_only=True, config=options))
+def opened(path: str) -> Counted:
+    """Return a connection that reads one file, with the memory that the platform has by default."""
+    limit = Settings.model_fields["memory_limit"].default
+    return Counted(duckdb.connect(path, read_only=True, config={"memory_limit": limit}))
 
 
-def ours(table: str, path: str, limit: str | None) -> Any:
+def ours(table: str, path: str) -> Any:
     """Import what is needed, and return a function that validates and returns what failed."""
+    import assetops.quality.engine  # noqa: F401  (an import is no part of what is measured)
     from assetops.model import Relation, Severity
-    from assetops.quality.engine import validate
+    from assetops.quality.running import Table, run_suite
     from assetops.quality.suites import Expectation, Suite
+    from assetops.warehouse.sparing import Memory
 
     expectations = tuple(
         Expectation(name=f"rule_{n}", type=kind, kwargs=kwargs, severity=Severity.CRITICAL)
@@ -58,23 +62,20 @@ def ours(table: str, path: str, limit: str | None) -> Any:
     suite = Suite(address="main/t", path=REPO / "gx/expectations/t.json", expectations=expectations)
 
     def run() -> list[str]:
-        found = validate(
-            lambda: opened(path, limit),
-            Relation(schema_name="main", name="t"),
-            suite,
-            parameters={},
-            key=["order_id"],
-        )
+        relation = Relation(schema_name="main", name="t")
+        memory = Memory(Settings.model_fields["memory_limit"].default)
+        table_of = Table(relation, base=REPO, key=["order_id"])
+        found = run_suite(suite, table_of, lambda: opened(path), {}, memory)
         return [verdict.check for verdict in found if verdict.status != "passed"]
 
     return run
 
 
-def written(table: str, path: str, limit: str | None) -> Any:
+def written(table: str, path: str) -> Any:
     """Return a function that asks all in one query, and takes the samples that are needed."""
 
     def run() -> list[str]:
-        connection = opened(path, limit)
+        connection = opened(path)
         connection.execute(f"select {', '.join(sql for *_, sql in rules(table))} from t").fetchall()
         if table != "bad":
             return []
@@ -86,7 +87,7 @@ def written(table: str, path: str, limit: str | None) -> Any:
     return run
 
 
-def stock(table: str, path: str, limit: str | None) -> Any:
+def stock(table: str, path: str) -> Any:
     """Return a function that lets Great Expectations resolve and validate as it does itself."""
     import duckdb_engine
     import great_expectations as gx
@@ -102,7 +103,7 @@ def stock(table: str, path: str, limit: str | None) -> Any:
     engine = Stock(
         engine=sa.create_engine(
             "duckdb+assetops://",
-            creator=lambda: duckdb_engine.ConnectionWrapper(opened(path, limit)),
+            creator=lambda: duckdb_engine.ConnectionWrapper(opened(path)),
             poolclass=sa.pool.StaticPool,
         ),
         create_temp_table=False,
@@ -115,11 +116,11 @@ def stock(table: str, path: str, limit: str | None) -> Any:
     return validated(gx, batch.get_batch(), table)
 
 
-def pandas(table: str, path: str, limit: str | None) -> Any:
+def pandas(table: str, path: str) -> Any:
     """Return a function that validates a data frame."""
     import great_expectations as gx
 
-    frame = opened(path, limit).execute("from t").df()
+    frame = opened(path).execute("from t").df()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("t")
@@ -157,8 +158,8 @@ def memory(which: str) -> float:
 
 def main() -> None:
     """Run one contestant once, and print its figures."""
-    contestant, table, path, limit = (*sys.argv[1:], "")[:4]
-    run = CONTESTANTS[contestant](table, path, limit or None)
+    contestant, table, path = sys.argv[1:]
+    run = CONTESTANTS[contestant](table, path)
     before = memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forget the highest so far
     Counted.statements, Counted.seconds = 0, 0.0

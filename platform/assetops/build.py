@@ -128,6 +128,7 @@ def open_platform(root: Path) -> Platform:
         settings.warehouse,
         WarehouseLock(settings.lock, wait=settings.warehouse_wait),
         memory_limit=settings.memory_limit,
+        suite_memory=settings.suite_memory,
     )
     return Platform(
         settings=settings,

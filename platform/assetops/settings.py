@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assetops.errors import CheckCouldNotRun, ConfigError, did_you_mean
 
+# Enough for uniqueness to be counted in parts; beside it, a suite takes some 30 MB of memory.
+SUITE_MEMORY = 50
+
 
 class Environment(StrEnum):
     """The declared environments; there is no fallback for an unknown one."""
@@ -43,6 +46,12 @@ class Settings(BaseModel):
     )
     memory_limit: str = Field(
         default="2GB", description="What DuckDB may use of memory; the rest spills to disk."
+    )
+    suite_memory: int = Field(
+        default=SUITE_MEMORY,
+        ge=10,
+        description="MB that each thread of DuckDB may use while a suite is run; a statement that "
+        "needs more has all of it.",
     )
     deep_schedule: str = Field(
         default="0 3 * * 0",

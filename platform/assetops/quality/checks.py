@@ -19,6 +19,7 @@ from assetops.quality.suites.words import columns_of
 from assetops.settings import Settings
 from assetops.warehouse import Connection, Warehouse
 from assetops.warehouse.failing import keep_failing
+from assetops.warehouse.sparing import Memory
 
 Facts = Callable[[], Mapping[str, Any]]
 BatchGate = Callable[[Dataset, Relation, Batch], list[Verdict]]
@@ -70,7 +71,15 @@ def batch_gate(warehouse: Warehouse, ledger: Ledger, suites: Mapping[str, Suite]
         )
         parameters = parameters_of({"as_of": batch.as_of, "partition": batch.partition})
         known = parameters | previous
-        return validated(warehouse.open, dataset, candidate, suite, parameters=known, root=Path())
+        return validated(
+            warehouse.open,
+            dataset,
+            candidate,
+            suite,
+            parameters=known,
+            root=Path(),
+            memory=warehouse.memory,
+        )
 
     return gate
 
@@ -99,7 +108,13 @@ def judge(
         if chosen is not None:
             suite = suite.only(chosen)
         return validated(
-            found.open, dataset, found.relation, suite, parameters=parameters | previous, root=root
+            found.open,
+            dataset,
+            found.relation,
+            suite,
+            parameters=parameters | previous,
+            root=root,
+            memory=warehouse.memory,
         ), state
 
 
@@ -142,6 +157,7 @@ def validated(
     *,
     parameters: Mapping[str, Any],
     root: Path,
+    memory: Memory,
 ) -> list[Verdict]:
     """Return what a suite finds in a relation that holds rows of the dataset."""
     table = Table(
@@ -151,7 +167,7 @@ def validated(
         key=key_of(dataset, suite),
         pii=frozenset(column.name for column in dataset.columns if column.pii),
     )
-    return run_suite(suite, table, open_connection, parameters)
+    return run_suite(suite, table, open_connection, parameters, memory)
 
 
 def key_of(dataset: Dataset, suite: Suite) -> list[str]:

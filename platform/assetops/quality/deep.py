@@ -139,6 +139,7 @@ def _deep(
                 part.only(chosen),
                 parameters=parameters_of(known) | previous,
                 root=settings.root,
+                memory=warehouse.memory,
             )
             if keeps and isinstance(still, Snapshot) and len(found) == len(suite.expectations):
                 _keep(context, warehouse, dataset, found, still, limit=settings.quarantine_rows)

@@ -10,6 +10,7 @@ from assetops.quality.elsewhere import prepared_elsewhere
 from assetops.quality.suites import Suite
 from assetops.quality.suites.inputs import Prepared, prepared
 from assetops.warehouse.postgres import PostgresConnection
+from assetops.warehouse.sparing import Memory, SparingConnection
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,23 @@ class Table:
 
 
 def run_suite(
-    suite: Suite, table: Table, open_connection: Callable[[], Any], parameters: Mapping[str, Any]
+    suite: Suite,
+    table: Table,
+    open_connection: Callable[[], Any],
+    parameters: Mapping[str, Any],
+    memory: Memory | None,
 ) -> list[Verdict]:
     """Return one verdict for each expectation of a suite, on what its input says.
 
-    Raises `CheckCouldNotRun` if that is not there or cannot be read.
+    Args:
+        suite: What is expected.
+        table: What the suite is about.
+        open_connection: Opens what it looks at; the connection is closed again.
+        parameters: What the suite may ask for as `$PARAMETER`.
+        memory: What DuckDB may use meanwhile; None leaves the connection as it is.
+
+    Raises:
+        CheckCouldNotRun: What it looks at is not there or cannot be read.
     """
     # Great Expectations takes seconds to import: only a step that needs it pays for it.
     from assetops.quality.engine import validate
@@ -39,6 +52,8 @@ def run_suite(
     connection = open_connection()
     try:
         looked_at = _prepared(suite, table, connection, parameters)
+        if memory is not None and not isinstance(connection, PostgresConnection):
+            connection = SparingConnection(connection, memory)
         verdicts = validate(
             lambda: connection,
             looked_at.relation,

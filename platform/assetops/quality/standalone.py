@@ -25,6 +25,7 @@ from assetops.quality.suites.parameters import (
 from assetops.quality.suites.reading import Surroundings
 from assetops.warehouse.foreign import open_beside
 from assetops.warehouse.postgres import open_postgres
+from assetops.warehouse.sparing import Memory
 
 Database = str | Path | Callable[[], Any] | None
 
@@ -78,13 +79,15 @@ def suite_checks(
     relation = _relation(table, asset_key, "public" if is_elsewhere(read) else "main")
     looked_at = Table(relation, path.parent, key=list(key), pii=frozenset(pii))
     opened = _opener(read.input, database)
+    # A connection of somebody's own keeps the limit that it has.
+    memory = None if callable(database) else Memory(limit=None)
 
     def look(context: dg.AssetCheckExecutionContext, chosen: set[str]) -> list[Verdict]:
         known = {
             **parameters_of(_facts(context)),
             **{name: value() if callable(value) else value for name, value in own.items()},
         }
-        verdicts = run_suite(read.only(chosen), looked_at, opened, known)
+        verdicts = run_suite(read.only(chosen), looked_at, opened, known, memory)
         days = days_said(context.run.tags)
         return [verdict.model_copy(update={"partition": days}) for verdict in verdicts]
 

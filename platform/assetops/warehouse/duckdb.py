@@ -12,7 +12,9 @@ import duckdb
 
 from assetops.errors import AssetOpsError, WarehouseBusy
 from assetops.model import Relation, literal, quote
+from assetops.settings import SUITE_MEMORY
 from assetops.warehouse.lock import POLL_SECONDS, WarehouseLock, tell
+from assetops.warehouse.sparing import Memory
 
 Connection = duckdb.DuckDBPyConnection
 SqlError = duckdb.Error
@@ -21,10 +23,18 @@ SqlError = duckdb.Error
 class Warehouse:
     """The private warehouse of one environment."""
 
-    def __init__(self, path: Path, lock: WarehouseLock, *, memory_limit: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        lock: WarehouseLock,
+        *,
+        memory_limit: str,
+        suite_memory: int = SUITE_MEMORY,
+    ) -> None:
         self.path = path
         self.lock = lock
         self.memory_limit = memory_limit
+        self.memory = Memory(memory_limit, suite_memory)
         self._kept: Connection | None = None
 
     @contextmanager

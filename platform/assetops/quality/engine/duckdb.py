@@ -14,6 +14,9 @@ import sqlalchemy as sa
 
 from assetops.quality.engine.dialect import DRIVER, DialectModule, Inspector
 from assetops.quality.engine.execution import FusedExecutionEngine
+from assetops.quality.engine.fusion import Aggregate
+
+_LARGE = 1_000_000
 
 
 class DuckDBExecutionEngine(FusedExecutionEngine):
@@ -53,6 +56,31 @@ class DuckDBExecutionEngine(FusedExecutionEngine):
         DuckDB makes a selection of the rows for every aggregate that has a filter.
         """
         return sa.func.count_if(condition)
+
+    def statements(self, aggregates: list[Aggregate]) -> list[list[Aggregate]]:
+        """Return all together; of what holds a large table's values, one for each statement.
+
+        Together they would need the memory of all at once, or put the same rows aside many times.
+        """
+        holding = [aggregate for aggregate in aggregates if aggregate.holds_values]
+        if len(holding) < 2 or not self._is_large():
+            return [aggregates]
+        alone = holding[1:]
+        shared = [aggregate for aggregate in aggregates if aggregate not in alone]
+        return [shared, *([aggregate] for aggregate in alone)]
+
+    def _is_large(self) -> bool:
+        """Say whether rows are counted in millions; those of a view are not known."""
+        if self._relation is None:
+            return False
+        tables = sa.text(
+            "select max(estimated_size) from duckdb_tables() "
+            "where schema_name = :s and table_name = :t"
+        )
+        names = {"s": self._relation.schema_name, "t": self._relation.name}
+        with self.get_connection() as connection:
+            rows = connection.execute(tables, names).scalar()
+        return rows is not None and rows >= _LARGE
 
     def readable(self, statement: Any) -> str:
         """Return a statement as a person can run it."""

@@ -34,6 +34,7 @@ class FusedExecutionEngine(SqlAlchemyExecutionEngine):
         super().__init__(**options)
         # Why a metric could not be computed; GX would try three times, and blame the last error.
         self.failures: dict[Any, str] = {}
+        self._relation: Relation | None = None
 
     # Each database's engine says these; GX's decorators take no class that is abstract.
     def quantiles(self, column: str, quantiles: Sequence[float]) -> Any:
@@ -43,6 +44,10 @@ class FusedExecutionEngine(SqlAlchemyExecutionEngine):
     def count_if(self, condition: Any) -> Any:
         """Return an aggregate that counts the rows that meet a condition."""
         return sa.func.count().filter(condition)
+
+    def statements(self, aggregates: list[Aggregate]) -> list[list[Aggregate]]:
+        """Return which aggregates of one domain are asked together."""
+        return [aggregates]
 
     def readable(self, statement: Any) -> str:
         """Return a statement as a person can run it."""
@@ -66,6 +71,7 @@ class FusedExecutionEngine(SqlAlchemyExecutionEngine):
         self._metric_cache = {}
         self.failures.clear()
         self._inspector = None
+        self._relation = relation
         # Quoted beforehand where they must be, because GX puts them into {batch} as they are.
         schema, table = (
             sa.quoted_name(self.identifier(name), quote=False)
@@ -119,7 +125,8 @@ class FusedExecutionEngine(SqlAlchemyExecutionEngine):
         for aggregate in shared:
             domains.setdefault(aggregate.domain.to_id(), []).append(aggregate)
         for aggregates in domains.values():
-            found |= self._aggregated(aggregates)
+            for together in self.statements(aggregates):
+                found |= self._aggregated(together)
         return found
 
     def _aggregated(self, aggregates: list[Aggregate]) -> dict[Any, Any]:

@@ -21,6 +21,7 @@ _COUNT = ".unexpected_count"
 _ROWS = ".filtered_row_count"
 _UNIQUE = ("column_values.unique", "compound_columns.unique")
 _QUANTILES = "column.quantile_values"
+_DISTINCT = "column.distinct_values.count"
 _PARTIAL = "metric_partial_fn"
 # What says which rows a statement is about; the rest of a domain is about columns.
 _OF_THE_ROWS = ("batch_id", "table", "row_condition", "condition_parser", "filter_conditions")
@@ -36,6 +37,8 @@ class Aggregate:
     # Counts exactly what the expression only says to be there, or not.
     count: Any = None
     bundled: bool = False
+    # Whether the database holds the column's values while it computes this, and not just a number.
+    holds_values: bool = False
 
     def value(self, found: Any) -> Any:
         """Return what a statement found as the metric's value."""
@@ -59,7 +62,7 @@ def aggregate_of(
         counted = partial.metric_dependencies.get("unexpected_condition")
         if counted is not None:
             return Aggregate(metric, count_of([known[counted.id][0]], engine.count_if), domain)
-        return Aggregate(metric, expression, domain, bundled=True)
+        return Aggregate(metric, expression, domain, bundled=True, holds_values=name == _DISTINCT)
     if name == _QUANTILES:
         return _quantiles(metric, known, engine)
     condition = needs.get("unexpected_condition")
@@ -118,7 +121,7 @@ def _unique(metric: MetricConfiguration, domain: Mapping[str, Any], engine: Any)
     groups = sa.select(among).select_from(table).where(there).group_by(*columns)
     repeated = groups.having(sa.func.count() > 1).subquery()
     count = sa.select(sa.func.coalesce(sa.func.sum(repeated.c.among), 0))
-    return Aggregate(metric, surplus, _rows(domain), count)
+    return Aggregate(metric, surplus, _rows(domain), count, holds_values=True)
 
 
 def _quantiles(
@@ -130,7 +133,7 @@ def _quantiles(
     if columns is None or column is None or column not in known[columns.id] or not quantiles:
         return None
     expression = engine.quantiles(column, quantiles)
-    return Aggregate(metric, expression, _rows(metric.metric_domain_kwargs))
+    return Aggregate(metric, expression, _rows(metric.metric_domain_kwargs), holds_values=True)
 
 
 def from_clause(rows: Any) -> Any:
