@@ -44,6 +44,7 @@ def source(name: str, **more: Any) -> dict[str, Any]:
 def project(tmp_path: Path, *nodes: dict[str, Any], **more: Any) -> Project:
     manifest = {
         "sources": {n["unique_id"]: n for n in nodes if n["resource_type"] == "source"},
+        "metadata": {"project_name": "shop"},
         "nodes": {n["unique_id"]: n for n in nodes if n["resource_type"] != "source"},
         "groups": {},
         **more,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from functools import cache
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import dagster as dg
 
 from assetops.dbt.assets import Transformation, transformed_assets
 from assetops.dbt.manifest import refresh_manifest
+from assetops.dbt.profiles import located
 from assetops.errors import AssetOpsError
 from assetops.ingest.again import reader_of
 from assetops.ingest.assets import Ingestion, Preflight, ingested_assets, pending
-from assetops.ingest.landing import landed_files
+from assetops.ingest.landing import landing_days
 from assetops.ingest.load import Loader
 from assetops.ingest.quiet import expect_no_news_from
 from assetops.ledger import Ledger
@@ -56,12 +57,12 @@ class Platform:
     def as_of(self) -> datetime | None:
         """Return the time that rules about age use; None while nothing has been loaded.
 
-        In production it is the start of the run's day, elsewhere the end of the newest batch's, so
-        that running twice changes nothing.
+        In production, and where nothing comes by day, it is the start of the run's day, elsewhere
+        the end of the newest batch's, so that running twice changes nothing.
         """
         if self.settings.as_of:
             return self.settings.as_of
-        if self.settings.follows_the_clock:
+        if self.settings.follows_the_clock or not self.project.partitioned:
             return datetime.combine(datetime.now(UTC).date(), time())
         days = self._newest_days()
         return max(
@@ -75,6 +76,8 @@ class Platform:
         return min((days[source] for source in sources if source in days), default=None)
 
     def _newest_days(self) -> dict[str, datetime]:
+        if not self.project.ingested():
+            return {}
         with self.warehouse.connect() as connection:
             return journal.newest_days(connection)
 
@@ -122,13 +125,14 @@ class Platform:
 @cache
 def open_platform(root: Path) -> Platform:
     """Read the platform at `root`, parsing its dbt project if that has changed."""
-    settings = load_settings(root)
+    settings = located(load_settings(root))
     project = load_project(settings, refresh_manifest(settings))
     warehouse = Warehouse(
         settings.warehouse,
         WarehouseLock(settings.lock, wait=settings.warehouse_wait),
         memory_limit=settings.memory_limit,
         suite_memory=settings.suite_memory,
+        foreign=settings.dbt_project if settings.warehouse_file else None,
     )
     return Platform(
         settings=settings,
@@ -150,7 +154,9 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
             for key in asset.keys
         }
     )
-    partitions = landing_days(platform)
+    project = platform.project
+    landing = platform.settings.landing_dir
+    partitions = landing_days(project.ingested(), landing) if project.partitioned else None
     deep = _deep_checks(platform)
     everything = dg.AssetSelection.all() - dg.AssetSelection.checks(*deep)
     expect_no_news_from(dataset.address for dataset in platform.project.ingested())
@@ -159,7 +165,7 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
             *_ingestion(platform, partitions),
             *_transformation(platform, partitions, assets),
             *_python(platform, assets),
-            _publication(platform),
+            *_publication(platform),
         ],
         asset_checks=[*_gates(platform), *deep],
         jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep)],
@@ -168,15 +174,6 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
         # DuckDB has one writing process, so a run is one process; dbt has its threads inside it.
         executor=dg.in_process_executor,
     )
-
-
-def landing_days(platform: Platform) -> dg.DailyPartitionsDefinition:
-    """Return the days of the daily sources, from the first that landed to today."""
-    landing = platform.settings.landing_dir
-    days = [day for d in platform.project.ingested() for day in landed_files(d, landing)[0] if day]
-    first: date = min(days, default=datetime.now(UTC).date())
-    # A partition is the day a batch landed: today's may be here before the day is over.
-    return dg.DailyPartitionsDefinition(start_date=str(first), end_offset=1)
 
 
 def batch_loader(platform: Platform) -> Loader:
@@ -190,7 +187,7 @@ def batch_loader(platform: Platform) -> Loader:
 
 
 def _ingestion(
-    platform: Platform, partitions: dg.DailyPartitionsDefinition
+    platform: Platform, partitions: dg.DailyPartitionsDefinition | None
 ) -> list[dg.AssetsDefinition]:
     suites, project = platform.light, platform.project
 
@@ -206,7 +203,7 @@ def _ingestion(
 
 def _transformation(
     platform: Platform,
-    partitions: dg.DailyPartitionsDefinition,
+    partitions: dg.DailyPartitionsDefinition | None,
     python: Sequence[dg.AssetsDefinition],
 ) -> list[dg.AssetsDefinition]:
     work = Transformation(
@@ -268,16 +265,17 @@ def _deep_checks(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
     ]
 
 
-def _publication(platform: Platform) -> dg.AssetsDefinition:
-    return published_assets(
-        platform.project,
-        platform.warehouse,
-        platform.ledger,
-        platform.releases,
-        platform.required_checks(),
-        data_as_of=platform.data_as_of,
-        standing=platform.standing,
-    )
+def _publication(platform: Platform) -> Iterator[dg.AssetsDefinition]:
+    if platform.project.published():
+        yield published_assets(
+            platform.project,
+            platform.warehouse,
+            platform.ledger,
+            platform.releases,
+            platform.required_checks(),
+            data_as_of=platform.data_as_of,
+            standing=platform.standing,
+        )
 
 
 def _held_warehouse(platform: Platform) -> dg.ResourceDefinition:

@@ -87,7 +87,7 @@ class Contract(Word):
     owners: tuple[Owner, ...] = ()
     ingest: Ingest | None = None
     partition: Literal["daily"] | None = None
-    publish: bool = False
+    publish: bool | None = None
     fresh_within: Duration | None = None
     ready_by: ReadyBy | None = None
     usage: tuple[Usage, ...] = ()
@@ -136,12 +136,20 @@ class Kind(StrEnum):
     PYTHON = "python"
 
 
+class Severity(StrEnum):
+    """What a failed check does: critical blocks, the others warn."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
 class DbtTest(Word):
     """A dbt test on a dataset, as the manifest names it."""
 
     name: str
     kind: str = Field(default="", description="Of a generic test: not_null, unique, …")
-    severity: "Severity"
+    severity: Severity
     column: str | None = None
     description: str = ""
 
@@ -159,6 +167,8 @@ class Dataset(Word):
     columns: tuple[Column, ...] = ()
     tests: tuple[DbtTest, ...] = ()
     parents: tuple[str, ...] = ()
+    mart: str = Field(default="", description="Why it is published where no contract says so.")
+    publish_as: str | None = Field(default=None, description="Where its own name is taken.")
 
     @property
     def address(self) -> str:
@@ -168,7 +178,12 @@ class Dataset(Word):
     @property
     def published_key(self) -> tuple[str, str]:
         """The key under which consumers know it."""
-        return ("published", self.key[-1])
+        return ("published", self.published_name)
+
+    @property
+    def published_name(self) -> str:
+        """The name of its table in a release."""
+        return self.publish_as or self.key[-1]
 
 
 # ---------------------------------------------------------------------------- what happens
@@ -185,14 +200,6 @@ class Batch(Word):
 
     def __str__(self) -> str:
         return f"{self.source} {self.partition}" if self.partition else self.source
-
-
-class Severity(StrEnum):
-    """What a failed check does: critical blocks, the others warn."""
-
-    CRITICAL = "critical"
-    WARNING = "warning"
-    INFO = "info"
 
 
 class Status(StrEnum):
@@ -251,13 +258,22 @@ class Verdict(Word):
         return f"{self.check}: expected {self.expected}" + (self.finding and f"; {self.finding}")
 
 
+class PublishedTable(Word):
+    """One table of a release."""
+
+    fingerprint: str
+    rows: int
+    data_as_of: datetime | None = None
+    verified_in: str = Field(description="The run that verified this content.")
+
+
 class Release(Word):
     """A set of published tables that were verified together."""
 
     id: str
     created_at: datetime
     run_id: str
-    tables: dict[str, "PublishedTable"]
+    tables: dict[str, PublishedTable]
     previous: str | None = Field(
         default=None, description="The release that was current when this one was made."
     )
@@ -266,15 +282,6 @@ class Release(Word):
     def fingerprints(self) -> dict[str, str]:
         """What identifies the content of each table."""
         return {name: table.fingerprint for name, table in self.tables.items()}
-
-
-class PublishedTable(Word):
-    """One table of a release."""
-
-    fingerprint: str
-    rows: int
-    data_as_of: datetime | None = None
-    verified_in: str = Field(description="The run that verified this content.")
 
 
 def timedelta_of(duration: Duration) -> timedelta:
@@ -291,7 +298,3 @@ def quote(identifier: str) -> str:
 def literal(text: str) -> str:
     """Return a text as an SQL string, for the statements that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
-
-
-DbtTest.model_rebuild()
-Release.model_rebuild()

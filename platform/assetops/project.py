@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from assetops.errors import ConfigError, ContractError, did_you_mean
+from assetops.marts import with_distinct_keys, with_marts
 from assetops.model import (
     MASK,
     Column,
@@ -21,7 +22,7 @@ from assetops.model import (
     Relation,
     Severity,
 )
-from assetops.settings import Settings
+from assetops.settings import Settings, has_settings
 
 Node = Mapping[str, Any]
 Block = TypeVar("Block", bound=BaseModel)
@@ -75,6 +76,12 @@ class Project:
         """Return the sources that landing files feed."""
         return [d for d in self.datasets.values() if d.contract.ingest]
 
+    @property
+    def partitioned(self) -> bool:
+        """Whether anything here comes by landing day."""
+        contracts = [dataset.contract for dataset in self.datasets.values()]
+        return any(c.partition or (c.ingest and c.ingest.partition) for c in contracts)
+
     def published(self) -> list[Dataset]:
         """Return the datasets that consumers read."""
         return [d for d in self.datasets.values() if d.contract.publish]
@@ -92,13 +99,14 @@ class Project:
 
 
 def find_root(start: Path) -> Path:
-    """Return the nearest folder at or above `start` that holds a dbt project of ours."""
+    """Return the nearest folder at or above `start` that holds a platform."""
     for folder in (start, *start.parents):
-        if (folder / "dbt_project" / "dbt_project.yml").exists():
+        if (folder / "dbt_project" / "dbt_project.yml").exists() or has_settings(folder):
             return folder
     raise ConfigError(
-        f"{start} is not inside an AssetOps project: no dbt_project/dbt_project.yml here or above. "
-        "Go to the project's folder and try again."
+        f"{start} is not inside an AssetOps project: no dbt_project/dbt_project.yml here or above, "
+        "and no pyproject.toml with [tool.assetops]. Go to the project's folder and try again, or "
+        "make one: assetops init DIR"
     )
 
 
@@ -108,17 +116,23 @@ def load_project(settings: Settings, manifest_path: Path) -> Project:
     tests = _tests_by_node(manifest)
     nodes = {**manifest["sources"], **manifest["nodes"]}
     datasets = {
-        unique_id: _dataset(node, manifest, tests.get(unique_id, ()))
+        unique_id: _dataset(node, manifest, settings, tests.get(unique_id, ()))
         for unique_id, node in nodes.items()
         if node["resource_type"] in ("model", "source", "snapshot", "seed")
     }
+    datasets = with_distinct_keys(datasets, manifest)
+    if settings.publish == "marts":
+        datasets = with_marts(datasets, manifest, settings.catalog)
     _reject_name_clashes(datasets)
     return Project(settings, manifest_path, manifest, datasets)
 
 
-def _dataset(node: Node, manifest: Node, tests: tuple[DbtTest, ...]) -> Dataset:
-    file = node.get("patch_path", "") or node["original_file_path"]
-    file = file.split("://")[-1]
+def _dataset(node: Node, manifest: Node, settings: Settings, tests: tuple[DbtTest, ...]) -> Dataset:
+    package, _, file = (node.get("patch_path") or "").rpartition("://")
+    package, file = package or node["package_name"], file or node["original_file_path"]
+    inside = package == manifest["metadata"]["project_name"]
+    folder = settings.dbt_project_dir
+    file = str((folder if inside else folder / "dbt_packages" / package) / file)
     contract = _contract(node, manifest, file)
     return Dataset(
         key=asset_key(node),
@@ -160,7 +174,7 @@ def _kind(node: Node, contract: Contract) -> Kind:
 
 
 def _contract(node: Node, manifest: Node, file: str) -> Contract:
-    where = f"dbt_project/{file}: {node['name']}"
+    where = f"{file}: {node['name']}"
     block = _meta(node).get("assetops", {})
     hidden = set(node.get("source_meta", {}).get("assetops", {})) - set(block)
     if hidden:
@@ -172,13 +186,15 @@ def _contract(node: Node, manifest: Node, file: str) -> Contract:
     group = (node.get("config") or {}).get("group")
     if not contract.owners and group:
         owner = manifest["groups"][f"group.{node['package_name']}.{group}"]["owner"]
-        owners = (owner.get("email") or f"team:{group}",)
+        emails = owner.get("email") or ()
+        emails = (emails,) if isinstance(emails, str) else tuple(emails)
+        owners = tuple(e for e in emails if "@" in e) or (f"team:{group}",)
         contract = contract.model_copy(update={"owners": owners})
     return contract
 
 
 def _column(column: Node, node: Node, file: str) -> Column:
-    where = f"dbt_project/{file}: {node['name']}.{column['name']}"
+    where = f"{file}: {node['name']}.{column['name']}"
     promise = _parse(ColumnContract, _meta(column).get("assetops", {}), where)
     return Column(
         name=column["name"],
@@ -272,9 +288,9 @@ def _reject_name_clashes(datasets: Mapping[str, Dataset]) -> None:
     published: dict[str, Dataset] = {}
     for dataset in datasets.values():
         if dataset.contract.publish:
-            other = published.setdefault(dataset.key[-1], dataset)
+            other = published.setdefault(dataset.published_name, dataset)
             if other is not dataset:
                 raise ContractError(
-                    f"{dataset.file} and {other.file} both publish {dataset.key[-1]}. "
+                    f"{dataset.file} and {other.file} both publish {dataset.published_name}. "
                     "Consumers know a table by its name: rename one, or publish one."
                 )

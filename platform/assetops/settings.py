@@ -1,10 +1,12 @@
 """Every environment variable, read once at the edge and passed inward as one frozen object."""
 
 import os
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,13 +27,30 @@ class Environment(StrEnum):
 
 
 class Settings(BaseModel):
-    """What an installation may choose; every field is the environment variable ASSETOPS_<FIELD>."""
+    """What an installation may choose.
+
+    Every field is the environment variable ASSETOPS_<FIELD>, or a key of `[tool.assetops]` in the
+    root's pyproject.toml; the environment outranks the file.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     root: Path
     env: Environment = Environment.DEV
     data: Path = Field(default=Path("data"), description="Where data lives, relative to the root.")
+    dbt_project_dir: Path = Field(
+        default=Path("dbt_project"), description="The dbt project, relative to the root."
+    )
+    dbt_profiles_dir: Path | None = Field(
+        default=None, description="Where profiles.yml is; by default where dbt would look."
+    )
+    target: str | None = Field(
+        default=None, description="The target in profiles.yml; by default that of the env's name."
+    )
+    publish: Literal["contracts", "marts"] = Field(
+        default="contracts",
+        description="What is published: what contracts say, or besides it what looks like a mart.",
+    )
     landing: Path | None = Field(
         default=None, description="Where sources land; by default data/<env>/landing."
     )
@@ -77,6 +96,9 @@ class Settings(BaseModel):
         default=20, ge=1, description="How many of an asset's newest runs Data Docs show."
     )
 
+    # Found out, not chosen: what the dbt profile says.
+    warehouse_file: Path | None = None
+
     @property
     def home(self) -> Path:
         """The folder of this environment: its warehouse, releases, quarantine and ledger."""
@@ -84,8 +106,13 @@ class Settings(BaseModel):
 
     @property
     def warehouse(self) -> Path:
-        """The private warehouse; its stem is its catalog's name."""
-        return self.home / f"{self.env}.duckdb"
+        """The private warehouse."""
+        return self.warehouse_file or self.home / f"{self.env}.duckdb"
+
+    @property
+    def catalog(self) -> str:
+        """What DuckDB calls the warehouse: its file's name up to the first dot."""
+        return self.warehouse.name.lstrip(".").split(".")[0]
 
     @property
     def lock(self) -> Path:
@@ -110,7 +137,18 @@ class Settings(BaseModel):
     @property
     def dbt_project(self) -> Path:
         """The dbt project."""
-        return self.root / "dbt_project"
+        # Not resolved: a link may lead elsewhere tomorrow.
+        return Path(os.path.normpath(self.root / self.dbt_project_dir))
+
+    @property
+    def dbt_profiles(self) -> Path:
+        """Where profiles.yml is: where a setting says, else where dbt would find it."""
+        if self.dbt_profiles_dir:
+            return Path(os.path.normpath(self.root / self.dbt_profiles_dir.expanduser()))
+        if given := os.environ.get("DBT_PROFILES_DIR"):
+            return (self.dbt_project / given).resolve()
+        beside = self.dbt_project
+        return beside if (beside / "profiles.yml").exists() else Path.home() / ".dbt"
 
     @property
     def dbt_target(self) -> Path:
@@ -135,21 +173,46 @@ _NOT_SETTINGS = {"ASSETOPS_WAREHOUSE"}
 def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of the platform at `root`; a `ConfigError` names an unknown or bad one."""
     environ = os.environ if environ is None else environ
-    known = {f"ASSETOPS_{name.upper()}": name for name in Settings.model_fields if name != "root"}
-    given: dict[str, str] = {}
+    found_out = {"root", "warehouse_file"}
+    known = {f"ASSETOPS_{name.upper()}": name for name in Settings.model_fields.keys() - found_out}
+    given = _written(root, known.values())
+    sources = {name: f"{root / 'pyproject.toml'}: tool.assetops.{name}" for name in given}
     for variable, value in environ.items():
         if not variable.startswith("ASSETOPS_") or variable in _NOT_SETTINGS:
             continue
         if variable not in known:
             raise ConfigError(f"{variable} is no setting.{did_you_mean(variable, known)}")
         given[known[variable]] = value
+        sources[known[variable]] = variable
     try:
         return Settings.model_validate({"root": root.resolve(), **given})
     except ValidationError as error:
         first = error.errors()[0]
         # The value itself stays out of the message: a setting may hold a password.
-        name = "ASSETOPS_" + str(first["loc"][0]).upper()
-        raise ConfigError(f"{name}: {first['msg']}.") from None
+        raise ConfigError(f"{sources[str(first['loc'][0])]}: {first['msg']}.") from None
+
+
+def has_settings(folder: Path) -> bool:
+    """Say whether a folder is the root of a platform by its pyproject.toml."""
+    file = folder / "pyproject.toml"
+    return file.is_file() and "[tool.assetops]" in file.read_text(errors="replace")
+
+
+def _written(root: Path, known: Collection[str]) -> dict[str, Any]:
+    """Return what the root's pyproject.toml says of settings."""
+    file = root / "pyproject.toml"
+    if not has_settings(root):
+        return {}
+    try:
+        written = tomllib.loads(file.read_text())["tool"]["assetops"]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}.") from None
+    for name in written:
+        if name not in known:
+            raise ConfigError(
+                f"{file}: tool.assetops.{name} is no setting.{did_you_mean(name, known)}"
+            )
+    return dict(written)
 
 
 def connection_url(variable: str) -> str:

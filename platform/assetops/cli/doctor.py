@@ -125,6 +125,8 @@ def _landing(settings: Settings) -> Finding:
     from assetops.ingest.landing import landed_files
 
     sources = open_platform(settings.root).project.ingested()
+    if not sources:
+        return Finding("landing", "no source takes in files")
     landed = [landed_files(source, settings.landing_dir) for source in sources]
     faults = [fault for _, found in landed for fault in found]
     files = sum(len(found) for found, _ in landed)

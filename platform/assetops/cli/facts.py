@@ -104,7 +104,7 @@ def _held_facts(dataset: Dataset, held: tuple[int, datetime] | None) -> dict[str
 
 
 def _published_facts(dataset: Dataset, release: Release | None) -> dict[str, Any]:
-    table = release.tables.get(dataset.key[-1]) if release else None
+    table = release.tables.get(dataset.published_name) if release else None
     if release is None or table is None:
         return {"published": "never"}
     facts: dict[str, Any] = {"published": f"{table.rows:,} rows in release {release.id}"}

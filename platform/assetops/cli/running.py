@@ -18,7 +18,7 @@ from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
 from assetops.history import History
-from assetops.ingest.landing import landed_files
+from assetops.ingest.landing import landed_days
 from assetops.model import ONLY_PENDING
 from assetops.quality.deep import DEEP_JOB
 from assetops.settings import dagster_home
@@ -221,8 +221,11 @@ def _partition_tags(platform: Platform, partition: str | None) -> dict[str, str]
     the whole range would also announce its gaps.
     """
     landing = platform.settings.landing_dir
-    sources = platform.project.ingested()
-    landed = sorted({day for d in sources for day in landed_files(d, landing)[0] if day})
+    if not platform.project.partitioned:
+        if partition is not None:
+            raise AssetOpsError(f"--partition {partition}: no dataset here has partitions.")
+        return {ONLY_PENDING: "true"}
+    landed = landed_days(platform.project.ingested(), landing)
     if not landed:
         raise AssetOpsError(
             f"Nothing has landed in {landing}. For the example: retail simulate --out "
@@ -283,6 +286,8 @@ def _add_errored(platform: Platform, progress: Progress, run_id: str) -> None:
 
 def _publication(platform: Platform, run_id: str) -> str:
     """Say what the run did to what consumers see."""
+    if not platform.project.published():
+        return "Built and checked; nothing is to be published (publish: true in a contract)"
     for event in platform.ledger.publications(limit=5):
         if event["run_id"] == run_id:
             release = event["release"]

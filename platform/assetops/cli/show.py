@@ -69,7 +69,7 @@ def _promises(dataset: "Dataset", facts: dict[str, Any]) -> Table:
     rows = {
         "owners": ", ".join(contract.owners) or "nobody",
         "table": facts["table"],
-        "defined in": f"dbt_project/{dataset.file}",
+        "defined in": dataset.file,
         "suite": facts["suite"] or "none",
         "landing file": f"landing/{dataset.key[0]}/{lands.path}" if lands else "",
         "partitions": "daily, by landing day" if facts["partitioned"] else "",

@@ -85,7 +85,7 @@ def _build(
         build_arguments(
             settings,
             select=_selection(context, work.project, chosen),
-            variables=_variables(context, work.as_of()),
+            variables=_variables(context, work.project, work.as_of()),
             artifacts=artifacts,
         ),
     )
@@ -133,9 +133,12 @@ def _selection(
     return ["fqn:" + ".".join(node["fqn"]) for node in nodes]
 
 
-def _variables(context: dg.AssetExecutionContext, as_of: datetime | None) -> dict[str, Any]:
+def _variables(
+    context: dg.AssetExecutionContext, project: Project, as_of: datetime | None
+) -> dict[str, Any]:
     variables: dict[str, Any] = {}
-    if as_of is not None:
+    # A project that takes in nothing may have a variable of that name, for something else.
+    if as_of is not None and project.ingested():
         variables["as_of"] = f"{as_of:%Y-%m-%d %H:%M:%S}"
     if context.has_partition_key_range and not _only_pending(context):
         keys = context.partition_key_range
@@ -270,13 +273,14 @@ def _raise_for(results: Mapping[str, NodeResult], project: Project) -> None:
     failed = [r for r in results.values() if r.status == "fail"]
     if broken or failed:
         raise dg.Failure(
-            description="\n".join(_sentence(r) for r in [*broken, *failed]),
+            description="\n".join(_sentence(r, project) for r in [*broken, *failed]),
             metadata={EXIT_CODE: 2 if broken else 1},
             allow_retries=False,
         )
 
 
-def _sentence(result: NodeResult) -> str:
+def _sentence(result: NodeResult, project: Project) -> str:
     name = result.unique_id.split(".")[2]
     query = f" Its rows: {result.compiled_path}" if result.failures and result.compiled_path else ""
-    return f"dbt_project/{result.file}: {name}: {result.message or result.status}.{query}"
+    file = project.settings.dbt_project_dir / result.file
+    return f"{file}: {name}: {result.message or result.status}.{query}"

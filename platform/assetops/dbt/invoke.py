@@ -1,5 +1,6 @@
 """dbt inside the process: one invocation, its events as they happen, its results at the end."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from assetops.dbt.manifest import packed_manifest
+from assetops.dbt.manifest import packed_manifest, project_arguments
 from assetops.errors import TransformError
 from assetops.settings import Settings, export
 
@@ -96,9 +97,7 @@ def build_arguments(
     """Return the arguments of a `dbt build` of exactly the selected nodes."""
     return [
         "build",
-        *("--project-dir", str(settings.dbt_project)),
-        *("--profiles-dir", str(settings.dbt_project)),
-        *("--target", settings.env),
+        *project_arguments(settings),
         *("--target-path", str(artifacts), "--log-path", str(artifacts)),
         *("--vars", json.dumps(dict(variables))),
         *("--indirect-selection", "empty"),
@@ -115,9 +114,11 @@ def _run(settings: Settings, arguments: Sequence[str], put: Any) -> Any:
     export(settings)
     manifest = Manifest.from_msgpack(packed_manifest(settings))
     try:
-        return dbtRunner(manifest=manifest, callbacks=[put]).invoke(
-            ["--quiet", "--no-use-colors", "--log-level-file", "none", *arguments]
-        )
+        # Paths in the project and in the profile start in its folder, and so does its owner.
+        with contextlib.chdir(settings.dbt_project):
+            return dbtRunner(manifest=manifest, callbacks=[put]).invoke(
+                ["--quiet", "--no-use-colors", "--log-level-file", "none", *arguments]
+            )
     finally:
         # dbt keeps the file, and its own DuckDB configuration, for the life of the process.
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

@@ -3,16 +3,34 @@
 import fcntl
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import yaml
+
 from assetops.errors import ConfigError
 from assetops.settings import Settings, child_environment
 
 _LEFT_OUT = {"target", "logs", "__pycache__"}
+# What a build may write beside models where a project keeps everything in one folder.
+_WRITTEN = {".duckdb", ".db", ".wal", ".parquet", ".log"}
+# The keys of dbt_project.yml that say where dbt reads, with their defaults.
+_PATHS = {
+    "model-paths": ["models"],
+    "seed-paths": ["seeds"],
+    "snapshot-paths": ["snapshots"],
+    "macro-paths": ["macros"],
+    "test-paths": ["tests"],
+    "analysis-paths": ["analyses"],
+    "function-paths": ["functions"],
+    "docs-paths": [],
+    "packages-install-path": ["dbt_packages"],
+}
+_VARIABLE = re.compile(r"env_var\(\s*['\"](\w+)")
 
 
 def refresh_manifest(settings: Settings) -> Path:
@@ -28,50 +46,110 @@ def refresh_manifest(settings: Settings) -> Path:
     with (target / "manifest.lock").open("w") as lock:
         # The UI, the daemon and a command may all start at once; one of them parses.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        key = _content_key(settings)
+        files = _content_key(settings)
+        key = f"{files} {_environment_key(settings)}"
         if not (manifest.exists() and key_file.exists() and key_file.read_text() == key):
             _parse(settings, target)
-            key_file.write_text(key)
+            _variables_file(settings).write_text("\n".join(sorted(_variables_in(settings))))
+            key_file.write_text(f"{files} {_environment_key(settings)}")
     return manifest
 
 
 def _content_key(settings: Settings) -> str:
-    digest = hashlib.sha256(f"{version('dbt-core')} {settings.env}".encode())
-    project = settings.dbt_project
-    for file in _files(project):
+    profile, project = settings.dbt_profiles / "profiles.yml", settings.dbt_project
+    chosen = f"{version('dbt-core')} {settings.env} {settings.target} {project} {profile}"
+    digest = hashlib.sha256(chosen.encode())
+    for file in [*_files(project), *[profile] * profile.exists()]:
         stat = file.stat()
-        facts = f"{file.relative_to(project)} {stat.st_size} {stat.st_mtime_ns}\n"
-        digest.update(facts.encode())
+        digest.update(f"{file} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _environment_key(settings: Settings) -> str:
+    environment, digest = child_environment(settings), hashlib.sha256()
+    for name in _variables_file(settings).read_text().split():
+        digest.update(f"{name}={environment.get(name)}\n".encode())
+    return digest.hexdigest()
+
+
+def _variables_file(settings: Settings) -> Path:
+    """Return the file that names the environment variables that the project reads."""
+    file = settings.dbt_target / "manifest.variables"
+    if not file.exists():
+        file.touch()
+    return file
+
+
+def _variables_in(settings: Settings) -> set[str]:
+    found: set[str] = set()
+    for file in [*_files(settings.dbt_project), settings.dbt_profiles / "profiles.yml"]:
+        if file.suffix in (".sql", ".yml", ".yaml", ".py") and file.exists():
+            found |= set(_VARIABLE.findall(file.read_text(errors="replace")))
+    return found
+
+
+def _files(project: Path) -> Iterator[Path]:
+    """Yield the files that dbt reads; its project's folder may have others, that builds write."""
+    for entry in sorted(project.iterdir()):
+        if entry.is_file() and entry.suffix in (".yml", ".yaml"):
+            yield entry
+    for name in _folders(project):
+        if (project / name).is_dir():
+            yield from _below(project / name)
+
+
+def _folders(project: Path) -> list[str]:
+    try:
+        written = yaml.safe_load((project / "dbt_project.yml").read_text())
+        found = [written.get(key, default) for key, default in _PATHS.items()]
+        listed = [[each] if isinstance(each, str) else each for each in found]
+        return sorted({str(folder) for folders in listed for folder in folders})
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError):
+        # dbt will say what is wrong with it.
+        return []
+
+
+def _below(folder: Path) -> Iterator[Path]:
     for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or entry.name in _LEFT_OUT:
+            continue
         if entry.is_dir():
-            if entry.name not in _LEFT_OUT and not entry.name.startswith("."):
-                yield from _files(entry)
-        elif not entry.name.startswith("."):
+            yield from _below(entry)
+        elif entry.is_file() and entry.suffix not in _WRITTEN:
             yield entry
 
 
 def _parse(settings: Settings, target: Path) -> None:
     finished = subprocess.run(
         [
-            *(sys.executable, "-m", "dbt.cli.main", "--log-format", "json", "parse"),
-            *("--project-dir", str(settings.dbt_project)),
-            *("--profiles-dir", str(settings.dbt_project)),
-            *("--target", settings.env),
+            *(sys.executable, "-m", "dbt.cli.main", "--log-format", "json"),
+            # The project may have turned off what we read.
+            *("--write-json", "--partial-parse", "parse"),
+            *project_arguments(settings),
             *("--target-path", str(target), "--log-path", str(target)),
         ],
         env={**child_environment(settings), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
-        cwd=settings.root,
+        # Paths in the project and in the profile start here.
+        cwd=settings.dbt_project,
         capture_output=True,
         text=True,
         check=False,
     )
     if finished.returncode != 0:
         words = "\n".join(_errors(finished.stdout)) or finished.stderr.strip()[-2000:]
-        raise ConfigError(f"The dbt project in {settings.dbt_project} does not parse:\n{words}")
+        mend = f"\nIn {settings.dbt_project} run: dbt deps" if "dbt deps" in words else ""
+        raise ConfigError(
+            f"The dbt project in {settings.dbt_project} does not parse:\n{words}{mend}"
+        )
+
+
+def project_arguments(settings: Settings) -> list[str]:
+    """Return the arguments that tell dbt which project, profile and target it works on."""
+    return [
+        *("--project-dir", str(settings.dbt_project)),
+        *("--profiles-dir", str(settings.dbt_profiles)),
+        *("--target", settings.target or settings.env),
+    ]
 
 
 def _errors(output: str) -> Iterator[str]:

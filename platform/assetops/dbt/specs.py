@@ -1,5 +1,6 @@
 """The dbt graph as Dagster sees it: specs of assets and checks, cut where Python comes between."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,6 +13,8 @@ from assetops.errors import ConfigError
 from assetops.model import Kind
 from assetops.project import Project
 
+# What Dagster does not allow in the name of a group.
+_NO_NAME = re.compile(r"[^A-Za-z0-9_]")
 _BUILT = (Kind.MODEL, Kind.SNAPSHOT, Kind.SEED)
 
 
@@ -33,8 +36,11 @@ class Translator(DagsterDbtTranslator):
         if dataset is None or dataset.kind is Kind.SOURCE:
             return spec
         return spec.replace_attributes(
+            key=dg.AssetKey(dataset.key),
             description=dataset.description,
-            group_name=dataset.key[0] if len(dataset.key) > 1 else spec.group_name,
+            group_name=_NO_NAME.sub("_", dataset.key[0])
+            if len(dataset.key) > 1
+            else spec.group_name,
             owners=list(dataset.contract.owners),
             partitions_def=self.partitions if dataset.contract.partition else None,
         )

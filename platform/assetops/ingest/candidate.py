@@ -57,7 +57,7 @@ def read_text(connection: Connection, file: Path, dataset: Dataset) -> Relation:
     for column in dataset.columns:
         if column.data_type is None:
             raise ContractError(
-                f"dbt_project/{dataset.file}: {dataset.key[-1]}.{column.name} has no data_type, "
+                f"{dataset.file}: {dataset.key[-1]}.{column.name} has no data_type, "
                 "which an ingested column needs."
             )
     # In memory: a candidate is thrown away, so nothing of it needs to reach the disk.

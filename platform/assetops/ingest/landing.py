@@ -2,9 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+
+import dagster as dg
 
 from assetops.errors import ContractError, IngestError
 from assetops.model import Batch, Dataset, Ingest
@@ -30,6 +32,18 @@ def landed_files(dataset: Dataset, landing: Path) -> tuple[dict[date | None, Pat
         except IngestError as fault:
             faults.append(str(fault))
     return found, faults
+
+
+def landed_days(sources: Iterable[Dataset], landing: Path) -> list[date]:
+    """Return the days on which anything landed, oldest first."""
+    return sorted({day for source in sources for day in landed_files(source, landing)[0] if day})
+
+
+def landing_days(sources: Iterable[Dataset], landing: Path) -> dg.DailyPartitionsDefinition:
+    """Return the days of the daily sources as partitions, from the first that landed to today."""
+    first = next(iter(landed_days(sources, landing)), datetime.now(UTC).date())
+    # A partition is the day a batch landed: today's may be here before the day is over.
+    return dg.DailyPartitionsDefinition(start_date=str(first), end_offset=1)
 
 
 def batch_of(dataset: Dataset, file: Path, partition: date | None) -> Batch:
@@ -77,7 +91,7 @@ def _inside(folder: Path, path: str, dataset: Dataset) -> Path:
     """Return the path below the source's folder; a contract must not reach out of it."""
     ingest = dataset.contract.ingest
     assert ingest is not None
-    where = f"dbt_project/{dataset.file}: {dataset.key[-1]}: meta.assetops.ingest.path"
+    where = f"{dataset.file}: {dataset.key[-1]}: meta.assetops.ingest.path"
     if not (folder / path).resolve().is_relative_to(folder.resolve()):
         raise ContractError(f"{where} is {path!r}, which leaves landing/{dataset.key[0]}/.")
     if (ingest.partition is not None) != (Path(path).name.count(DATE) == 1):

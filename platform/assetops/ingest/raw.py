@@ -64,7 +64,7 @@ def prepare_raw(connection: Connection, dataset: Dataset) -> None:
             connection.execute(f"alter table {raw.quoted} add column {quote(name)} {kind}")
         elif known != present[name]:
             raise AssetOpsError(
-                f"{raw}.{name} is {present[name]}, but dbt_project/{dataset.file} says {kind}. "
+                f"{raw}.{name} is {present[name]}, but {dataset.file} says {kind}. "
                 f"Change the table (alter table {raw} alter {name} type {kind}) or the yml."
             )
 

@@ -88,7 +88,7 @@ def put_beside_raw(connection: Connection, group: Group) -> None:
         )
     except SqlError:
         raise AssetOpsError(
-            f"A row of {kept} does not fit the types in dbt_project/{dataset.file} any more. "
+            f"A row of {kept} does not fit the types in {dataset.file} any more. "
             "Choose the others with --row, or build the day again from its file."
         ) from None
 

@@ -102,7 +102,9 @@ def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases)
     contract = mart.contract
     path, root = releases.published.path, project.settings.root
     path = path.relative_to(root) if path.is_relative_to(root) else path
-    example = contract.usage[0].sql if contract.usage else f"select * from {SCHEMA}.{mart.key[-1]}"
+    example = (
+        contract.usage[0].sql if contract.usage else f"select * from {SCHEMA}.{mart.published_name}"
+    )
     columns = [
         dg.TableColumn(column.name, column.data_type or "", column.description or None)
         for column in mart.columns
@@ -122,7 +124,7 @@ def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases)
         metadata={
             "file": dg.MetadataValue.path(str(path)),
             "query": dg.MetadataValue.md(f"```sql\n{example.strip()}\n```"),
-            "dagster/table_name": f"{SCHEMA}.{mart.key[-1]}",
+            "dagster/table_name": f"{SCHEMA}.{mart.published_name}",
             **({"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}),
         },
     )

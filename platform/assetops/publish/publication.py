@@ -77,7 +77,7 @@ def verify(
             verdicts = ledger.results_on(mart.address, state)
             found += objections(mart.address, required_checks[mart.address], verdicts)
             found += standing_objections(standing(mart))
-            verified[mart.key[-1]] = Verified(
+            verified[mart.published_name] = Verified(
                 fingerprint=state,
                 verified_in=ledger.verified_in(mart.address, state) or run_id,
                 data_as_of=data_as_of(mart),
@@ -97,7 +97,7 @@ def publish(
     run_id: str,
 ) -> Publication:
     """Let consumers see the verified marts, unless they already do or a release is pinned."""
-    datasets = {dataset.key[-1]: dataset for dataset in project.published()}
+    datasets = {dataset.published_name: dataset for dataset in project.published()}
     with releases.held(f"run {run_id}"):
         releases.heal()
         remember(releases, ledger)

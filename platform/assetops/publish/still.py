@@ -16,10 +16,10 @@ Hold = Callable[[Dataset, SampleSize, int], AbstractContextManager[Snapshot]]
 def released(releases: Releases, dataset: Dataset) -> tuple[Path, Relation, str] | None:
     """Return the file, table and fingerprint of what consumers read of a dataset, if they do."""
     release = releases.current() if dataset.contract.publish else None
-    table = release.tables.get(dataset.key[-1]) if release else None
+    table = release.tables.get(dataset.published_name) if release else None
     if release is None or table is None:
         return None
-    relation = Relation(schema_name=SCHEMA, name=dataset.key[-1])
+    relation = Relation(schema_name=SCHEMA, name=dataset.published_name)
     return releases.file(release.id), relation, table.fingerprint
 
 

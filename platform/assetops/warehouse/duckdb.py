@@ -30,11 +30,15 @@ class Warehouse:
         *,
         memory_limit: str,
         suite_memory: int = SUITE_MEMORY,
+        foreign: Path | None = None,
     ) -> None:
         self.path = path
         self.lock = lock
         self.memory_limit = memory_limit
         self.memory = Memory(memory_limit, suite_memory)
+        # The folder of a dbt project whose own profile names the file: what that sets stays as it
+        # is, and paths in views start there.
+        self.foreign = foreign
         self._kept: Connection | None = None
 
     @contextmanager
@@ -44,7 +48,8 @@ class Warehouse:
         Raises `WarehouseBusy` as `connect` does.
         """
         with self.lock.held(holder, say=say):
-            if self._kept:
+            if self._kept or self.foreign:
+                # A foreign profile may open the file with options that ours would have to have.
                 yield self
                 return
             # The file stays open: a process that does not know the lock would take it between two
@@ -92,8 +97,11 @@ class Warehouse:
             else:
                 # Not as options of the connection: dbt's own, in the same process, has none, and
                 # DuckDB wants all to have the same. What dbt sets here it sets for us as well.
-                connection.execute("set memory_limit = ?", [self.memory_limit])
+                if not self.foreign:
+                    connection.execute("set memory_limit = ?", [self.memory_limit])
                 connection.execute("set preserve_insertion_order = true")
+                if self.foreign:
+                    connection.execute("set file_search_path = ?", [str(self.foreign)])
                 return connection
 
     def exists(self, relation: Relation) -> bool:
@@ -157,7 +165,8 @@ def columns_of(connection: Connection, relation: Relation) -> list[tuple[str, st
     """Return the relation's columns and their types, in order; empty if it is not there."""
     return connection.execute(
         "select column_name, data_type from information_schema.columns "
-        "where table_catalog = current_catalog() and table_schema = ? and table_name = ? "
+        "where table_catalog = current_catalog() "
+        "and lower(table_schema) = lower(?) and lower(table_name) = lower(?) "
         "order by ordinal_position",
         [relation.schema_name, relation.name],
     ).fetchall()
@@ -167,7 +176,7 @@ def has_table(connection: Connection, relation: Relation) -> bool:
     """Say whether there is such a table; a third of what `columns_of` costs."""
     found = connection.execute(
         "select 1 from duckdb_tables() where database_name = current_catalog() "
-        "and schema_name = ? and table_name = ?",
+        "and lower(schema_name) = lower(?) and lower(table_name) = lower(?)",
         [relation.schema_name, relation.name],
     )
     return found.fetchone() is not None
@@ -209,13 +218,13 @@ def row_counts(connection: Connection, relations: Iterable[Relation]) -> dict[st
     The catalog's estimate would count rows that were deleted since the last checkpoint.
     """
     tables = connection.execute(
-        "select schema_name, table_name from duckdb_tables() "
+        "select lower(schema_name), lower(table_name) from duckdb_tables() "
         "where database_name = current_catalog()"
     ).fetchall()
     counted = [
         f"select {literal(str(relation))}, count(*) from {relation.quoted}"
         for relation in relations
-        if (relation.schema_name, relation.name) in tables
+        if (relation.schema_name.lower(), relation.name.lower()) in tables
     ]
     return dict(connection.execute(" union all ".join(counted)).fetchall()) if counted else {}
 

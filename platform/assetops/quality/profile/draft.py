@@ -87,7 +87,7 @@ def draft_suite(
     looked_at = _sampled(connection, relation, sample) if sample else relation.quoted
     scan = _measured(connection, dataset, looked_at, fields, day)
     subject = Subject(dataset, scan, as_of, sampled=bool(sample and scan.whole.rows >= sample))
-    subject.left += [f"{name}: dbt_project/{dataset.file} does not have it" for name in unknown]
+    subject.left += [f"{name}: {dataset.file} does not have it" for name in unknown]
     scan.look_closer(_closer(subject))
     counts = _row_counts(connection, relation, subject) if subject.sampled else _counted(scan)
     proposed = _proposed(subject, counts, enforced=enforced)
