@@ -40,7 +40,7 @@ def dataset(*tests: DbtTest, names: tuple[str, ...] = tuple(NAMES), **contract: 
         unique_id="model.shop.invoices",
         relation=Relation(schema_name="marts", name="invoices"),
         description="Invoices.",
-        file="models/marts/invoices.yml",
+        file="dbt_project/models/marts/invoices.yml",
         contract=Contract.model_validate(contract),
         columns=tuple(Column(name=n, pii="email" if n == "email" else None) for n in names),
         tests=tests,
