@@ -1,9 +1,11 @@
 """What all tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.processes import shared_template
 
 from assetops.dbt.manifest import refresh_manifest
 from assetops.project import Project, load_project
@@ -38,10 +40,21 @@ def measured(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def retail(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The repository's own project, its dbt part parsed once for all processes of the tests."""
+def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what all processes of the tests share."""
     folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    settings = load_settings(ROOT, {"ASSETOPS_DATA": str(folder / "data")})
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def retail(common_folder: Path) -> Project:
+    """The repository's own project, its dbt part parsed once for all processes of the tests."""
+    settings = load_settings(ROOT, {"ASSETOPS_DATA": str(common_folder / "data")})
     return load_project(settings, refresh_manifest(settings))
+
+
+@pytest.fixture(scope="session")
+def template(common_folder: Path) -> Iterator[Path]:
+    """What the processes of tests are forked from: see tests/processes.py."""
+    with shared_template(common_folder) as path:
+        yield path

@@ -15,6 +15,7 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
+from tests import processes
 
 from assetops.build import Platform, build_definitions, open_platform
 from assetops.cli import run
@@ -25,6 +26,7 @@ from assetops.project import Project
 from assetops.warehouse import open_read_only
 
 REPO = Path(__file__).parents[2]
+ASSETOPS = ("-c", "from assetops.cli import main; main()")
 DAYS = 12
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 
@@ -34,6 +36,8 @@ class Shop:
     """One platform root that a test may break."""
 
     root: Path
+    # What the processes of its commands are forked from.
+    template: Path
     # What lets coverage be measured in the processes of commands.
     measured: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,10 +79,16 @@ class Shop:
 
     def command(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `assetops …` in a process of its own, in the root."""
+        return processes.run(
+            self.template, *ASSETOPS, *words, **self.whereabouts(**self.measured, **environment)
+        )
+
+    def cold_command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `assetops …` in a process that has to import all that it needs, in the root."""
         return subprocess.run(
-            [sys.executable, "-c", "from assetops.cli import main; main()", *words],
+            [sys.executable, *ASSETOPS, *words],
             cwd=self.root,
-            env=self.environment(**self.measured, **environment),
+            env=self.environment(**self.measured),
             capture_output=True,
             text=True,
             timeout=180,
@@ -96,6 +106,10 @@ class Shop:
     def environment(self, **more: str) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("ASSETOPS_", "DAGSTER_"))}
         return {**clean, "PYTHONPATH": str(REPO / "platform"), **more}
+
+    def whereabouts(self, **environment: str) -> dict[str, Any]:
+        """Return where a process of this shop runs, and in which environment."""
+        return {"folder": self.root, "environment": self.environment(**environment)}
 
     def consumed(self, sql: str) -> list[tuple[Any, ...]]:
         """Return what a consumer reads from the published file."""
@@ -142,10 +156,13 @@ def make_root(root: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def bare(
-    retail: Project, tmp_path_factory: pytest.TempPathFactory, measured: dict[str, str]
+    retail: Project,
+    tmp_path_factory: pytest.TempPathFactory,
+    template: Path,
+    measured: dict[str, str],
 ) -> Shop:
     """A root in which nothing has landed, its dbt project parsed; no test may change it."""
-    shop = Shop(make_root(tmp_path_factory.mktemp("bare") / "shop"), measured)
+    shop = Shop(make_root(tmp_path_factory.mktemp("bare") / "shop"), template, measured)
     shutil.copytree(retail.settings.dbt_target, shop.root / "data/dev/dbt")
     return shop
 

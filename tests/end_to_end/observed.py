@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from tests.processes import Process
 
 DAILY = ("customers", "orders", "order_items", "web_events")
 TRANSFORMED = ("raw", "staging", "intermediate", "marts")
@@ -100,23 +99,15 @@ def published_events(shop: Any) -> int:
         return sum(counts)
 
 
-def start(shop: Any, *words: str, **environment: str) -> subprocess.Popen[str]:
+def start(shop: Any, *words: str, **environment: str) -> Process:
     """Start Python with these words in the root of a shop."""
-    return subprocess.Popen(
-        [sys.executable, *words],
-        cwd=shop.root,
-        env=shop.environment(**environment),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Process(shop.template, *words, **shop.whereabouts(**environment))
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def ended(process: Process) -> tuple[int, str, str]:
     """Return the exit code, stdout and stderr of a process, without what DuckDB says at exit."""
     said, problems = process.communicate(timeout=120)
-    return process.returncode, said, problems
+    return process.wait(), said, problems
 
 
 def until(condition: Callable[[], Any], *, seconds: float = 120) -> Any:
@@ -134,7 +125,7 @@ def reader(shop: Any, stop: Path) -> Iterator[list[str]]:
     process = start(shop, "-c", READER, str(shop.published), str(stop))
     states: list[str] = []
     try:
-        assert process.stdout and process.stdout.readline() == "reading\n"
+        assert process.stdout.readline() == "reading\n"
         yield states
     finally:
         stop.touch()

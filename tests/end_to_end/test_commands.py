@@ -11,10 +11,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from tests.end_to_end.conftest import ASSETOPS
 
 
 def test_a_build_ends_with_a_table_and_what_to_do_next(shop) -> None:
-    done = shop.command("build", "--select", "marts/orders_daily+")
+    done = shop.cold_command("build", "--select", "marts/orders_daily+")
     assert done.returncode == 0, done.stderr
     assert "marts/orders_daily" in done.stdout
     assert "is confirmed in" in done.stdout
@@ -178,7 +179,7 @@ def test_the_doctor_says_what_is_wrong_with_a_contract(shop) -> None:
 
 def test_outside_of_a_project_every_command_says_so(tmp_path: Path, shop) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "from assetops.cli import main; main()", "show", "x"],
+        [sys.executable, *ASSETOPS, "show", "x"],
         cwd=tmp_path,
         env=shop.environment(),
         capture_output=True,
@@ -198,7 +199,7 @@ def free_port() -> int:
 def test_up_serves_the_history_and_stops_all_it_started(shop) -> None:
     port, docs = free_port(), f"http://127.0.0.1:{free_port()}"
     child = subprocess.Popen(
-        [sys.executable, "-c", "from assetops.cli import main; main()", "up", f"--port={port}"],
+        [sys.executable, *ASSETOPS, "up", f"--port={port}"],
         cwd=shop.root,
         env=shop.environment(**shop.measured, ASSETOPS_DATA_DOCS_URL=docs),
         stdout=subprocess.DEVNULL,

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from tests.end_to_end.conftest import DAYS, YESTERDAY, Shop, simulate
+from tests.end_to_end.conftest import ASSETOPS, DAYS, YESTERDAY, Shop, simulate
 from tests.end_to_end.observed import ended, instance_of, loads, runs, start, until
+from tests.processes import Process
 
 from assetops.cli.progress import Progress
 from assetops.cli.running import Outcome, run_build
@@ -21,7 +22,6 @@ from assetops.cli.running import Outcome, run_build
 # Builds upon builds, of what other tests measure already.
 pytestmark = pytest.mark.no_cover
 
-BUILD = ("-c", "from assetops.cli import main; main()", "build")
 # A run as the UI starts it: Dagster's own process, which knows nothing of our command line.
 UI_RUN = ("-m", "dagster", "job", "execute", "-m", "retail.definitions", "-d", "platform")
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -62,10 +62,10 @@ class Besieged(Progress):
 
 
 @contextmanager
-def held_by_a_stranger(shop: Shop) -> Iterator[subprocess.Popen[str]]:
+def held_by_a_stranger(shop: Shop) -> Iterator[Process]:
     """Let a process that does not know the lock keep the warehouse open."""
     holder = start(shop, "-c", HOLDER, str(shop.platform.settings.warehouse))
-    assert holder.stdout and holder.stdout.readline() == "open\n"
+    assert holder.stdout.readline() == "open\n"
     try:
         yield holder
     finally:
@@ -98,7 +98,7 @@ def started_by_the_ui(shop: Shop, first: date, last: date) -> subprocess.Popen[b
 
 def test_of_two_first_builds_at_once_one_waits_and_says_for_whom(empty_shop):
     simulate(empty_shop.root, DAYS, start=YESTERDAY - timedelta(days=DAYS - 1))
-    processes = [start(empty_shop, *BUILD) for _ in range(2)]
+    processes = [start(empty_shop, *ASSETOPS, "build") for _ in range(2)]
     outcomes = [(process.pid, *ended(process)) for process in processes]
 
     assert [code for _, code, _, _ in outcomes] == [0, 0], outcomes
@@ -156,7 +156,6 @@ def test_a_build_names_the_process_that_keeps_the_warehouse_and_ends(behind):
 
 def test_a_build_waits_for_a_stranger_and_then_lets_nobody_come_between_its_steps(behind):
     with held_by_a_stranger(behind) as holder:
-        assert holder.stdin
         terminal = Terminal("Waiting", lambda: (holder.stdin.write("\n"), holder.stdin.flush()))
         progress = Besieged(Console(file=terminal))
         outcome = build(behind, progress)

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from tests.end_to_end.observed import (
     shown,
     start,
 )
+from tests.processes import Process
 
 # Builds upon builds, of what other tests measure already.
 pytestmark = pytest.mark.no_cover
@@ -63,11 +62,10 @@ os.kill(os.getpid(), signal.SIGKILL)
 class Killer:
     """Starts builds that kill themselves."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Process) -> None:
         self.process = process
 
     def build(self, root: Path, instant: Instant) -> int:
-        assert self.process.stdin and self.process.stdout
         self.process.stdin.write("\t".join((str(root), *instant)) + "\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
@@ -76,14 +74,8 @@ class Killer:
 @pytest.fixture(scope="module")
 def killer(built) -> Iterator[Killer]:
     script = Path(__file__).with_name("killed_build.py")
-    process = subprocess.Popen(
-        [sys.executable, str(script)],
-        env=built.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout and process.stdout.readline() == "ready\n"
+    process = start(built, str(script))
+    assert process.stdout.readline() == "ready\n"
     yield Killer(process)
     process.communicate()
 

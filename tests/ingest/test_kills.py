@@ -2,11 +2,10 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.processes import run
 
 # In processes of its own, of what other tests measure already.
 pytestmark = pytest.mark.no_cover
@@ -28,20 +27,13 @@ INSTANTS = {
 }
 
 
-def test_after_a_kill_what_landed_is_what_is_loaded_held_and_discarded(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            str(Path(__file__).with_name("killed_load.py")),
-            str(tmp_path),
-            *(word for instant in INSTANTS for word in instant),
-        ],
-        env={**os.environ, "PYTHONPATH": f"{REPO / 'platform'}{os.pathsep}{REPO}"},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+def test_after_a_kill_what_landed_is_what_is_loaded_held_and_discarded(
+    template: Path, tmp_path: Path
+) -> None:
+    path = f"{REPO / 'platform'}{os.pathsep}{REPO}"
+    script = Path(__file__).with_name("killed_load.py")
+    words = [str(script), str(tmp_path), *(word for instant in INSTANTS for word in instant)]
+    done = run(template, *words, folder=REPO, environment={**os.environ, "PYTHONPATH": path})
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         f"{-signal.SIGKILL} {there} {NEW} " for there in INSTANTS.values()

@@ -24,12 +24,12 @@ SELF = (
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def template(tmp_path_factory: pytest.TempPathFactory, measured: dict[str, str]) -> Iterator[Path]:
     """The socket of a template that has imported what starts threads."""
     folder = tmp_path_factory.mktemp("t")
     folder.chmod(0o700)
     path = folder / "s"
-    environment = {**os.environ, "PYTHONPATH": str(PLATFORM), "OF_THE_TEMPLATE": "1"}
+    environment = {**os.environ, **measured, "PYTHONPATH": str(PLATFORM)}
     process = start_template(
         path, ["numpy", "not.there"], environment=environment, stdout=-1, stderr=-1
     )
@@ -177,3 +177,22 @@ def test_a_template_takes_all_along_and_whoever_asks_is_told_that_there_is_none(
     with start_template(path, [], environment=environment, stderr=-1) as process:
         assert "needs a folder of its own (chmod 700)" in process.communicate()[1]
         assert process.returncode == 1
+
+
+def test_one_whose_imports_have_changed_forks_no_more_and_ends_with_its_last_process(tmp_path):
+    (tmp_path / "mine.py").write_text("there = 1")
+    tmp_path.chmod(0o700)
+    path, added = tmp_path / "s", os.pathsep.join([str(PLATFORM), str(tmp_path)])
+    environment = {**os.environ, "PYTHONPATH": added}
+    with start_template(path, ["mine"], environment=environment, stdout=-1) as process:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        with connect(path):
+            there = running(path, tmp_path)
+            (tmp_path / "mine.py").write_text("there = 2")
+            os.utime(tmp_path / "mine.py", (1, 1))
+            with pytest.raises(NoTemplate, match="what it has imported has changed since"):
+                running(path, tmp_path)
+            assert process.poll() is None
+            os.kill(there.pid, signal.SIGTERM)
+            assert there.wait(timeout=20) == -signal.SIGTERM
+            assert process.wait(timeout=20) == 0

@@ -11,6 +11,9 @@ from typing import Any
 from assetops.errors import AssetOpsError
 from assetops.resident.wire import receive, send
 
+# How long a template may take to fork; importing is behind it.
+_PATIENCE_SECONDS = 30
+
 
 class NoTemplate(AssetOpsError):
     """There is no template to fork from; a fresh process does the same, later."""
@@ -40,6 +43,7 @@ def start_template(
 def connect(path: Path) -> socket.socket:
     """Return a connection to the template at a socket, which lives while one is open."""
     connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(_PATIENCE_SECONDS)
     try:
         connection.connect(str(path))
     except OSError as error:

@@ -2,7 +2,8 @@
 
 `python -P -m assetops.resident.template SOCKET MODULE…` imports the modules, listens, and writes a
 line. It lives as long as somebody keeps a connection open: when the last one is closed it ends the
-processes that it has forked, and itself.
+processes that it has forked, and itself. When a file that it has imported changes, it forks no
+more, and ends when its processes have.
 """
 
 import contextlib
@@ -15,7 +16,9 @@ import signal
 import socket
 import struct
 import sys
+import sysconfig
 import time
+from atexit import _run_exitfuncs as run_exit_functions
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +57,8 @@ class Template:
         self.clients: set[socket.socket] = set()
         self.children: dict[int, Child] = {}
         self.selector = selectors.DefaultSelector()
-        self.told = False
+        self.told = self.retired = False
+        self.imported = _state_of_imports()
         self.woken, self.wakes = socket.socketpair()
         added = set(own_python_path())
         self.search_path = [path for path in sys.path if path not in added]
@@ -69,7 +73,7 @@ class Template:
         self.selector.register(self.woken, selectors.EVENT_READ)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
         met = False
-        while not self.told and (self.clients or not met):
+        while not self.told and (self.clients or not met) and (self.children or not self.retired):
             for key, _ in self.selector.select():
                 if key.data:
                     key.data(key.fileobj)
@@ -96,7 +100,7 @@ class Template:
         try:
             request, files = receive(client)
             if request is not None:
-                self._answer(client, **self._done(client, request, files))
+                self._do(client, request, files)
         except (OSError, LookupError, TypeError) as error:
             self._answer(client, error=f"the template did not understand: {error!r}")
             request = None
@@ -106,16 +110,26 @@ class Template:
         if request is None:
             self._leave(client)
 
-    def _done(
-        self, client: socket.socket, request: dict[str, Any], files: Sequence[int]
-    ) -> dict[str, Any]:
+    def _do(self, client: socket.socket, request: dict[str, Any], files: Sequence[int]) -> None:
         if "words" in request:
+            if self._retires():
+                self._answer(client, error="what it has imported has changed since")
+                return
             order = Order(request["words"], request["folder"], request["environment"])
-            return {"pid": self._fork(client, order, files, request.get("name"))}
+            pid = self._fork(client, order, files, request.get("name"))
+            if not self._answer(client, pid=pid):
+                # Whoever got no answer in time has it done by somebody else.
+                _signal(pid, signal.SIGKILL)
+            return
         found = [child.pid for child in self.children.values() if child.name == request["name"]]
         for pid in found if "signal" in request else ():
             os.kill(pid, request["signal"])
-        return {"pid": found[0] if found else None}
+        self._answer(client, pid=found[0] if found else None)
+
+    def _retires(self) -> bool:
+        """Say whether a fresh process would import something else; then this one forks no more."""
+        self.retired = self.retired or self.imported != _state_of_imports()
+        return self.retired
 
     def _fork(
         self, client: socket.socket, order: Order, files: Sequence[int], name: str | None
@@ -150,10 +164,13 @@ class Template:
         _, status = os.waitpid(child.pid, 0)
         self._answer(child.client, pid=child.pid, code=os.waitstatus_to_exitcode(status))
 
-    def _answer(self, client: socket.socket, **message: object) -> None:
-        # Whoever has gone does not want to know.
-        with contextlib.suppress(OSError):
+    def _answer(self, client: socket.socket, **message: object) -> bool:
+        """Tell a client, and say whether it was still there."""
+        try:
             send(client, message)
+        except OSError:
+            return False
+        return True
 
     def _leave(self, client: socket.socket) -> None:
         for child in self.children.values():
@@ -194,6 +211,22 @@ def _die_with(parent: int, number: int) -> None:
         os._exit(1)
 
 
+def _state_of_imports() -> dict[str, float]:
+    """Return when what has been imported was last changed.
+
+    Of packages that are installed the folder is looked at, which every installation changes: to
+    look at their thousands of files takes long.
+    """
+    files = {module.__file__ for module in sys.modules.values() if getattr(module, "__file__", "")}
+    installed = {sysconfig.get_path(kind) for kind in ("purelib", "platlib", "stdlib")}
+    ours = {file for file in files if file and not any(map(file.startswith, installed))}
+    changed = {}
+    for path in ours | installed:
+        with contextlib.suppress(OSError):
+            changed[path] = os.stat(path).st_mtime
+    return changed
+
+
 def warm(modules: Sequence[str]) -> None:
     """Import modules, as far as they are installed, and leave one thread and little to collect."""
     for name in modules:
@@ -224,6 +257,8 @@ def main(path: str, *modules: str) -> NoReturn:
         Template(listener).serve()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
+    run_exit_functions()
+    # The interpreter's own end would take to pieces all that was imported.
     os._exit(0)
 
 
