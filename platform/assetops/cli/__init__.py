@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "assetops.cli.check",
     "docs": "assetops.cli.docs",
     "doctor": "assetops.cli.doctor",
+    "init": "assetops.cli.init",
     "profile": "assetops.cli.profile",
     "quarantine": "assetops.cli.quarantine",
     "releases": "assetops.cli.releases",

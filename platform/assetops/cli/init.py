@@ -1,0 +1,152 @@
+"""`assetops init`: a working platform around a dbt project that is there, or around an example."""
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from assetops.cli.starter import check_folder, example_files, module_name, platform_files, write
+from assetops.errors import ConfigError
+from assetops.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from assetops.project import Project
+
+_FOLDER = click.Path(path_type=Path)
+# What dbt has many of, in the order in which data meets it.
+_COUNTED = ("source", "seed", "model", "snapshot", "test", "unit_test", "exposure")
+
+
+@click.command("init", short_help="Make a platform, around a dbt project or an example.")
+@click.argument("folder", metavar="DIR", type=_FOLDER)
+@click.option("--dbt-project", type=_FOLDER, help="The dbt project; nothing is written to it.")
+@click.option(
+    "--profiles-dir", type=_FOLDER, help="Where its profiles.yml is, if dbt must be told."
+)
+@click.option("--target", help="The target to build in, if not that of the environment's name.")
+def command(
+    folder: Path, dbt_project: Path | None, profiles_dir: Path | None, target: str | None
+) -> None:
+    """Make a platform in DIR, which is empty or not there yet.
+
+    Without --dbt-project it is a small example that runs.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    if dbt_project is None:
+        if profiles_dir or target:
+            raise click.UsageError("--profiles-dir and --target belong to --dbt-project.")
+        check_folder(folder, None)
+        write(folder, example_files())
+        console.print(f"An example is in {folder}: three days of tickets of a help desk.")
+    else:
+        _around(console, folder, _existing(dbt_project), profiles_dir, target)
+    console.print(f"\nNext: cd {folder} && assetops build", style="bold", markup=False)
+
+
+def _existing(dbt_project: Path) -> Path:
+    """Return the folder of a dbt project, or say what it is instead."""
+    if not dbt_project.exists():
+        raise ConfigError(f"{dbt_project} is not there. Name the folder of a dbt project.")
+    if not dbt_project.is_dir():
+        raise ConfigError(f"{dbt_project} is a file. Name the folder that has dbt_project.yml.")
+    if not (dbt_project / "dbt_project.yml").is_file():
+        below = sorted(str(file.parent) for file in dbt_project.glob("*/dbt_project.yml"))
+        hint = f" Did you mean {' or '.join(below)}?" if below else ""
+        raise ConfigError(f"{dbt_project} has no dbt_project.yml, so it is no dbt project.{hint}")
+    return dbt_project
+
+
+def _around(
+    console: Console,
+    folder: Path,
+    dbt_project: Path,
+    profiles_dir: Path | None,
+    target: str | None,
+) -> None:
+    check_folder(folder, dbt_project)
+    chosen: dict[str, str] = {"dbt_project_dir": _seen_from(folder, dbt_project)}
+    if profiles_dir:
+        chosen["dbt_profiles_dir"] = _seen_from(folder, profiles_dir)
+    if target:
+        chosen["target"] = target
+    chosen["publish"] = "marts"
+    with tempfile.TemporaryDirectory() as aside:
+        # Nothing is written to the folder before the project is known to work.
+        with console.status("dbt reads the project"):
+            project = _read(Path(aside), chosen, folder)
+        name = module_name(project.manifest["metadata"]["project_name"])
+        lines = "\n".join(f"{key} = {_quoted(value)}" for key, value in chosen.items())
+        addresses = [dataset.address for dataset in project.published()] or ["ASSET"]
+        about = f"A platform around the dbt project in `{chosen['dbt_project_dir']}`."
+        write(folder, platform_files(name, settings=lines, about=about, shown=addresses[0]))
+        # What dbt has read it need not read again.
+        parsed = project.settings.dbt_target
+        shutil.copytree(parsed, folder / parsed.relative_to(aside), dirs_exist_ok=True)
+    _tell(console, folder, project)
+
+
+def _seen_from(folder: Path, other: Path) -> str:
+    """Return a path as the platform refers to it: relative where both move together, in git."""
+    root, other = folder.resolve(), other.resolve()
+    together = (
+        other.is_relative_to(root.parent) or _repository(root) == _repository(other) is not None
+    )
+    return os.path.relpath(other, root) if together else str(other)
+
+
+def _repository(folder: Path) -> Path | None:
+    return next((path for path in (folder, *folder.parents) if (path / ".git").exists()), None)
+
+
+def _read(aside: Path, chosen: Mapping[str, str], folder: Path) -> "Project":
+    from assetops.dbt.manifest import refresh_manifest
+    from assetops.dbt.profiles import located
+    from assetops.project import load_project
+
+    absolute = {
+        key: str((folder.resolve() / value).resolve()) if key.endswith("_dir") else value
+        for key, value in chosen.items()
+    }
+    given = load_settings(aside)
+    settings = located(Settings.model_validate({**given.model_dump(), **absolute}))
+    return load_project(settings, refresh_manifest(settings))
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _tell(console: Console, folder: Path, project: "Project") -> None:
+    """Say what was found, what will be published and why."""
+    settings, manifest = project.settings, project.manifest
+    name = manifest["metadata"]["project_name"]
+    found = ", ".join(
+        f"{count} {kind.replace('_', ' ')}{'s' * (count != 1)}"
+        for kind, count in _counts(manifest).items()
+    )
+    console.print(f"{name}: {found or 'nothing to build'}", markup=False)
+    console.print(f"Built in {settings.warehouse}, target {settings.target}", markup=False)
+    for dataset in project.published():
+        why = dataset.mart or "its contract says publish"
+        console.print(f"  published/{dataset.published_name}  {why}", style="green", markup=False)
+    if not project.published():
+        console.print(
+            "Nothing will be published: nothing looks like a mart. Say `meta: {assetops: {publish: "
+            "true}}` in the config of a model that others read.",
+            style="yellow",
+            markup=False,
+        )
+    console.print(f"The platform is in {folder}.", markup=False)
+
+
+def _counts(manifest: Mapping[str, Any]) -> dict[str, int]:
+    kinds = ("nodes", "sources", "exposures", "unit_tests")
+    counted = Counter(node["resource_type"] for kind in kinds for node in manifest[kind].values())
+    return {kind: counted[kind] for kind in _COUNTED if counted[kind]}
