@@ -10,7 +10,7 @@ import dagster as dg
 
 from assetops.dbt.assets import Transformation, transformed_assets
 from assetops.dbt.manifest import refresh_manifest
-from assetops.dbt.profiles import located
+from assetops.dbt.profiles import located, read_profile
 from assetops.errors import AssetOpsError
 from assetops.ingest.again import reader_of
 from assetops.ingest.assets import Ingestion, Preflight, ingested_assets, pending
@@ -125,7 +125,9 @@ class Platform:
 @cache
 def open_platform(root: Path) -> Platform:
     """Read the platform at `root`, parsing its dbt project if that has changed."""
-    settings = located(load_settings(root))
+    settings = load_settings(root)
+    profile = read_profile(settings)
+    settings = located(settings, profile)
     project = load_project(settings, refresh_manifest(settings))
     warehouse = Warehouse(
         settings.warehouse,
@@ -133,6 +135,7 @@ def open_platform(root: Path) -> Platform:
         memory_limit=settings.memory_limit,
         suite_memory=settings.suite_memory,
         foreign=settings.dbt_project if settings.warehouse_file else None,
+        session=profile.session if settings.warehouse_file else (),
     )
     return Platform(
         settings=settings,

@@ -1,11 +1,14 @@
 """What is published where no contract says so: the marts, by how dbt projects are built."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from assetops.model import Dataset, Kind
 
+# What an asset key may not have, because Dagster makes names of outputs from it.
+_UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
 Node = Mapping[str, Any]
 
 # What people call the folder, or the schema, of what they make for others.
@@ -49,20 +52,59 @@ def with_marts(datasets: Mapping[str, Dataset], manifest: Node, catalog: str) ->
     return found
 
 
-def with_distinct_keys(datasets: Mapping[str, Dataset], manifest: Node) -> dict[str, Dataset]:
-    """Return the datasets, where two had one asset key with the package's name before it.
+def with_fit_keys(datasets: Mapping[str, Dataset], manifest: Node) -> dict[str, Dataset]:
+    """Return the datasets with asset keys that Dagster takes, and that no two of them share.
 
-    A model of the project itself keeps its key; a source may have that of what makes its table.
+    What it does not take, such as a space in a schema's name, becomes an underscore. Of two
+    models with one key that of a package has its name before it; a source may have the key of what
+    makes its table.
     """
-    made = [dataset for dataset in datasets.values() if dataset.kind is not Kind.SOURCE]
+    found = {
+        unique_id: dataset.model_copy(
+            update={"key": tuple(_UNFIT.sub("_", part) for part in dataset.key)}
+        )
+        for unique_id, dataset in datasets.items()
+    }
+    made = [dataset for dataset in found.values() if dataset.kind is not Kind.SOURCE]
     taken = Counter(dataset.key for dataset in made)
-    found = dict(datasets)
     for dataset in made:
         package = dataset.unique_id.split(".")[1]
         if taken[dataset.key] > 1 and package != manifest["metadata"]["project_name"]:
             key = (package, *dataset.key)
             found[dataset.unique_id] = dataset.model_copy(update={"key": key})
     return found
+
+
+def with_sources_made_here(datasets: Mapping[str, Dataset], manifest: Node) -> dict[str, Dataset]:
+    """Return the datasets, where a source that dbt itself builds is made from what builds it.
+
+    Projects that come with their own data do this: seeds, and sources that name the seeds' tables.
+    dbt knows nothing of it, and would read the table before it is there.
+    """
+    made = {
+        _place(node, node["alias"]): unique_id
+        for unique_id, node in manifest["nodes"].items()
+        if unique_id in datasets and node["config"].get("materialized") != "ephemeral"
+    }
+    found = dict(datasets)
+    for unique_id, node in manifest["sources"].items():
+        maker = made.get(_place(node, node["identifier"]))
+        if maker and datasets[unique_id].kind is Kind.SOURCE:
+            # One table is one asset.
+            same = {"key": datasets[maker].key, "parents": (maker,)}
+            found[unique_id] = datasets[unique_id].model_copy(update=same)
+    return found
+
+
+def _place(node: Node, name: str) -> tuple[str, str, str]:
+    return ((node.get("database") or "").lower(), node["schema"].lower(), name.lower())
+
+
+def fit_test_names(manifest: Node) -> None:
+    """Rename the manifest's tests where Dagster would not take their names for checks."""
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test":
+            node["name"] = re.sub(r"[^A-Za-z0-9_]", "_", node["name"])
 
 
 def _exposed(datasets: Mapping[str, Dataset], manifest: Node) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from assetops.errors import ConfigError, ContractError, did_you_mean
-from assetops.marts import with_distinct_keys, with_marts
+from assetops.marts import fit_test_names, with_fit_keys, with_marts, with_sources_made_here
 from assetops.model import (
     MASK,
     Column,
@@ -113,6 +113,7 @@ def find_root(start: Path) -> Path:
 def load_project(settings: Settings, manifest_path: Path) -> Project:
     """Read the manifest and every contract in it; a `ContractError` names file, model and key."""
     manifest = json.loads(manifest_path.read_text())
+    fit_test_names(manifest)
     tests = _tests_by_node(manifest)
     nodes = {**manifest["sources"], **manifest["nodes"]}
     datasets = {
@@ -120,7 +121,7 @@ def load_project(settings: Settings, manifest_path: Path) -> Project:
         for unique_id, node in nodes.items()
         if node["resource_type"] in ("model", "source", "snapshot", "seed")
     }
-    datasets = with_distinct_keys(datasets, manifest)
+    datasets = with_sources_made_here(with_fit_keys(datasets, manifest), manifest)
     if settings.publish == "marts":
         datasets = with_marts(datasets, manifest, settings.catalog)
     _reject_name_clashes(datasets)

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from assetops.cli.starter import check_folder, example_files, module_name, platform_files, write
 from assetops.errors import ConfigError
-from assetops.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from assetops.project import Project
@@ -77,18 +76,25 @@ def _around(
         chosen["target"] = target
     chosen["publish"] = "marts"
     with tempfile.TemporaryDirectory() as aside:
-        # Nothing is written to the folder before the project is known to work.
+        # Nothing is written to the folder before a platform like it is known to load.
         with console.status("dbt reads the project"):
-            project = _read(Path(aside), chosen, folder)
-        name = module_name(project.manifest["metadata"]["project_name"])
-        lines = "\n".join(f"{key} = {_quoted(value)}" for key, value in chosen.items())
-        addresses = [dataset.address for dataset in project.published()] or ["ASSET"]
-        about = f"A platform around the dbt project in `{chosen['dbt_project_dir']}`."
-        write(folder, platform_files(name, settings=lines, about=about, shown=addresses[0]))
+            project = _tried(Path(aside), chosen, folder)
+        write(folder, _files(project, chosen))
         # What dbt has read it need not read again.
         parsed = project.settings.dbt_target
-        shutil.copytree(parsed, folder / parsed.relative_to(aside), dirs_exist_ok=True)
+        shutil.copytree(parsed, folder.resolve() / parsed.relative_to(Path(aside).resolve()))
     _tell(console, folder, project)
+
+
+def _files(project: "Project", chosen: Mapping[str, str]) -> dict[str, str]:
+    lines = "\n".join(f"{key} = {_quoted(value)}" for key, value in chosen.items())
+    addresses = [dataset.address for dataset in project.published()] or ["ASSET"]
+    return platform_files(
+        module_name(project.manifest["metadata"]["project_name"]),
+        settings=lines,
+        about=f"A platform around the dbt project in `{chosen['dbt_project_dir']}`.",
+        shown=addresses[0],
+    )
 
 
 def _seen_from(folder: Path, other: Path) -> str:
@@ -104,18 +110,18 @@ def _repository(folder: Path) -> Path | None:
     return next((path for path in (folder, *folder.parents) if (path / ".git").exists()), None)
 
 
-def _read(aside: Path, chosen: Mapping[str, str], folder: Path) -> "Project":
-    from assetops.dbt.manifest import refresh_manifest
-    from assetops.dbt.profiles import located
-    from assetops.project import load_project
+def _tried(aside: Path, chosen: Mapping[str, str], folder: Path) -> "Project":
+    """Return what a platform elsewhere, with the same choices, makes of the dbt project."""
+    from assetops.build import build_definitions, open_platform
 
     absolute = {
         key: str((folder.resolve() / value).resolve()) if key.endswith("_dir") else value
         for key, value in chosen.items()
     }
-    given = load_settings(aside)
-    settings = located(Settings.model_validate({**given.model_dump(), **absolute}))
-    return load_project(settings, refresh_manifest(settings))
+    lines = "\n".join(f"{key} = {_quoted(value)}" for key, value in absolute.items())
+    write(aside, platform_files("tried", settings=lines, about="", shown=""))
+    build_definitions(aside)
+    return open_platform(aside.resolve()).project
 
 
 def _quoted(value: str) -> str:

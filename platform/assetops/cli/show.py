@@ -73,6 +73,7 @@ def _promises(dataset: "Dataset", facts: dict[str, Any]) -> Table:
         "suite": facts["suite"] or "none",
         "landing file": f"landing/{dataset.key[0]}/{lands.path}" if lands else "",
         "partitions": "daily, by landing day" if facts["partitioned"] else "",
+        "published": f"because {dataset.mart}" if dataset.mart else "",
         "fresh within": contract.fresh_within or "",
         "ready by": f"{ready.at} {ready.timezone}" if ready else "",
     }

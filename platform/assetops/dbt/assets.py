@@ -1,5 +1,6 @@
 """dbt's models, snapshots and seeds as assets, and its tests as checks that block."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -130,7 +131,8 @@ def _selection(
         for unit in manifest.get("unit_tests", {}).values()
         if any(parent in built for parent in unit["depends_on"]["nodes"])
     ]
-    return ["fqn:" + ".".join(node["fqn"]) for node in nodes]
+    # dbt would take a space or a comma, in a folder's name, for the end of a name.
+    return ["fqn:" + re.sub(r"[ ,]", "?", ".".join(node["fqn"])) for node in nodes]
 
 
 def _variables(

@@ -1,7 +1,7 @@
 """What the dbt profile says of the warehouse: its target and its file, found as dbt finds them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from assetops.errors import ConfigError, did_you_mean
+from assetops.model import literal, quote
 from assetops.settings import Settings, child_environment
 
 _EXAMPLE = """{profile}:
@@ -25,8 +26,8 @@ class Profile:
     name: str
     target: str
     warehouse: Path
-    # Options that every connection of a process to the file must have been opened with.
-    has_own_options: bool
+    # What each connection is told: settings, extensions, and what else is attached.
+    session: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"{self.file}: profile {self.name}, target {self.target}"
@@ -63,13 +64,12 @@ def read_profile(settings: Settings) -> Profile:
         name,
         target,
         warehouse=_warehouse(output, where, render, settings.dbt_project),
-        has_own_options=bool(output.get("config_options") or output.get("plugins")),
+        session=tuple(_session(output, render, settings.dbt_project)),
     )
 
 
-def located(settings: Settings) -> Settings:
+def located(settings: Settings, profile: Profile) -> Settings:
     """Return the settings with the target and the warehouse that the dbt profile names."""
-    profile = read_profile(settings)
     own = profile.warehouse == settings.warehouse
     found = {"target": profile.target, "warehouse_file": None if own else profile.warehouse}
     return settings.model_copy(update=found)
@@ -128,6 +128,22 @@ def _warehouse(output: Mapping[str, Any], where: str, render: "_Renderer", proje
     # As DuckDB will call it when dbt runs in the project's folder: were a link followed here alone,
     # one process would open the file twice.
     return Path(os.path.normpath(project.resolve() / Path(path).expanduser()))
+
+
+def _session(output: Mapping[str, Any], render: "_Renderer", project: Path) -> Iterator[str]:
+    for name, value in (output.get("settings") or {}).items():
+        yield f"set {quote(str(name))} = {literal(str(render(value)))}"
+    for extension in output.get("extensions") or ():
+        name = extension.get("name") if isinstance(extension, Mapping) else extension
+        yield f"load {quote(str(render(name)))}"
+    for attached in output.get("attach") or ():
+        path = str(render(attached["path"]))
+        if ":" not in path:
+            path = os.path.normpath(project.resolve() / Path(path).expanduser())
+        alias = f" as {quote(str(render(attached['alias'])))}" if attached.get("alias") else ""
+        kind = f", type {quote(str(render(attached['type'])))}" if attached.get("type") else ""
+        # Only dbt writes there.
+        yield f"attach if not exists {literal(path)}{alias} (read_only{kind})"
 
 
 class _Renderer:

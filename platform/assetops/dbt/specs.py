@@ -1,7 +1,7 @@
 """The dbt graph as Dagster sees it: specs of assets and checks, cut where Python comes between."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -27,14 +27,25 @@ class Translator(DagsterDbtTranslator):
         self.datasets = project.datasets
         self.partitions = partitions
 
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """Return the asset group of a dbt node, spelled as Dagster allows it."""
+        name = super().get_group_name(dbt_resource_props)
+        return _NO_NAME.sub("_", name) if name else None
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
+        """Return nothing: contracts say who owns what."""
+        return ()
+
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: Any
     ) -> dg.AssetSpec:
         """Return the spec of a dbt node."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         dataset = self.datasets.get(unique_id)
-        if dataset is None or dataset.kind is Kind.SOURCE:
+        if dataset is None:
             return spec
+        if dataset.kind is Kind.SOURCE:
+            return spec.replace_attributes(key=dg.AssetKey(dataset.key))
         return spec.replace_attributes(
             key=dg.AssetKey(dataset.key),
             description=dataset.description,
@@ -77,7 +88,7 @@ def stages_of(
         for dataset in project.datasets.values()
         if dataset.kind in _BUILT and not _is_ephemeral(project, dataset.unique_id)
     }
-    depth = _depths(specs.values(), python)
+    depth = _depths(specs.values(), python, _read_as_sources(project))
     stages: dict[int, Stage] = {}
     for spec in specs.values():
         stages.setdefault(depth[spec.key], Stage()).assets.append(spec)
@@ -94,8 +105,21 @@ def stages_of(
     return [stages[number] for number in sorted(stages)]
 
 
+def _read_as_sources(project: Project) -> set[tuple[dg.AssetKey, dg.AssetKey]]:
+    """Return which assets are read by source() although dbt builds them: it would not wait."""
+    sources = {i: d for i, d in project.datasets.items() if d.kind is Kind.SOURCE and d.parents}
+    return {
+        (dg.AssetKey(dataset.key), dg.AssetKey(sources[parent].key))
+        for dataset in project.datasets.values()
+        for parent in dataset.parents
+        if parent in sources
+    }
+
+
 def _depths(
-    specs: Iterable[dg.AssetSpec], python: Sequence[dg.AssetsDefinition]
+    specs: Iterable[dg.AssetSpec],
+    python: Sequence[dg.AssetsDefinition],
+    apart: Collection[tuple[dg.AssetKey, dg.AssetKey]],
 ) -> Mapping[dg.AssetKey, int]:
     """Return how many Python assets stand in line before each dbt asset."""
     dbt = {spec.key: [dep.asset_key for dep in spec.deps] for spec in specs}
@@ -103,7 +127,8 @@ def _depths(
 
     @cache
     def depth(key: dg.AssetKey) -> int:
-        before = max((depth(parent) for parent in dbt.get(key, others.get(key, ()))), default=0)
+        above = dbt.get(key, others.get(key, ()))
+        before = max((depth(parent) + ((key, parent) in apart) for parent in above), default=0)
         return before + (key in others)
 
     try:

@@ -3,8 +3,8 @@
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Warehouse:
         memory_limit: str,
         suite_memory: int = SUITE_MEMORY,
         foreign: Path | None = None,
+        session: Sequence[str] = (),
     ) -> None:
         self.path = path
         self.lock = lock
@@ -39,6 +40,8 @@ class Warehouse:
         # The folder of a dbt project whose own profile names the file: what that sets stays as it
         # is, and paths in views start there.
         self.foreign = foreign
+        # What that profile tells each connection.
+        self.session = session
         self._kept: Connection | None = None
 
     @contextmanager
@@ -102,6 +105,10 @@ class Warehouse:
                 connection.execute("set preserve_insertion_order = true")
                 if self.foreign:
                     connection.execute("set file_search_path = ?", [str(self.foreign)])
+                for statement in self.session:
+                    # Whoever reads what is missed then is told; others need not know.
+                    with suppress(duckdb.Error):
+                        connection.execute(statement)
                 return connection
 
     def exists(self, relation: Relation) -> bool:
