@@ -167,7 +167,7 @@ class Settings(BaseModel):
 
 
 # What other parts of the installation set under our prefix, and settings must not mistake.
-_NOT_SETTINGS = {"ASSETOPS_WAREHOUSE"}
+_NOT_SETTINGS = {"ASSETOPS_WAREHOUSE", _TEMPLATE := "ASSETOPS_TEMPLATE"}
 
 
 def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -245,6 +245,22 @@ def replace_environment(environment: Mapping[str, str]) -> None:
     """Let this process live in another environment than the one it was started in."""
     os.environ.clear()
     os.environ.update(environment)
+
+
+def own_environment() -> dict[str, str]:
+    """Return the environment that this process lives in, for one that is to live in the same."""
+    return dict(os.environ)
+
+
+def template_socket() -> Path | None:
+    """Return where the template listens that `assetops up` has started, if it has started us."""
+    path = os.environ.get(_TEMPLATE)
+    return Path(path) if path else None
+
+
+def with_template(environment: Mapping[str, str], path: Path) -> dict[str, str]:
+    """Return an environment in which processes find the template at a socket."""
+    return {**environment, _TEMPLATE: str(path)}
 
 
 def own_python_path() -> list[str]:

@@ -220,9 +220,11 @@ def test_up_serves_the_history_and_stops_all_it_started(shop) -> None:
         assert f"Take another: --port {port + 1}" in taken.stderr
     finally:
         started = descendants(child.pid)
+        runs_from = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in started]
         child.send_signal(signal.SIGTERM)
         assert child.wait(timeout=60) == 0
-    assert len(started) >= 2
+    assert len(started) >= 3
+    assert any(b"assetops.resident.template" in words for words in runs_from)
     deadline = time.monotonic() + 20
     while any(alive(pid) for pid in started):
         assert time.monotonic() < deadline, "a process outlived assetops up"

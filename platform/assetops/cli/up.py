@@ -8,14 +8,14 @@ import sys
 import time
 from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
 from assetops.cli import enter_platform
 from assetops.errors import AssetOpsError
-from assetops.settings import Settings, child_environment, dagster_home
+from assetops.settings import Settings, child_environment, dagster_home, with_template
 
 if TYPE_CHECKING:
     from assetops.build import Platform
@@ -58,12 +58,9 @@ def serve_docs(platform: "Platform") -> None:
 
 def supervise(commands: dict[str, Sequence[str]], settings: Settings) -> int:
     """Run processes until one ends or we are told to stop; return the exit code, 0 if told."""
+    from assetops.cli.warm import warm_template
+
     environment = {**child_environment(settings), "DAGSTER_HOME": str(dagster_home(settings))}
-    # A session each, so that what they started can be ended with them.
-    children = {
-        name: subprocess.Popen(words, env=environment, cwd=settings.root, start_new_session=True)
-        for name, words in commands.items()
-    }
     told: list[int] = []
 
     def stop(number: int, _: FrameType | None) -> None:
@@ -71,19 +68,31 @@ def supervise(commands: dict[str, Sequence[str]], settings: Settings) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
+    warm = warm_template(settings)
+    if warm:
+        environment = with_template(environment, warm.path)
+    # A session each, so that what they started can be ended with them.
+    children = {
+        name: subprocess.Popen(words, env=environment, cwd=settings.root, start_new_session=True)
+        for name, words in commands.items()
+    }
     try:
         while not told:
             for name, child in children.items():
                 if child.poll() is not None:
                     click.echo(f"The {name} ended with exit code {child.returncode}.", err=True)
                     return 2
+            if warm:
+                warm.tend()
             time.sleep(0.2)
         return 0
     finally:
-        _end(list(children.values()))
+        _end([*children.values(), *([warm.process] if warm and warm.process else [])])
+        if warm:
+            warm.close()
 
 
-def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+def _end(children: Sequence[subprocess.Popen[Any]]) -> None:
     for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 5)):
         for child in children:
             # The group outlives its leader while anything in it lives.
@@ -96,7 +105,7 @@ def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
             time.sleep(0.1)
 
 
-def _alive(child: subprocess.Popen[bytes]) -> bool:
+def _alive(child: subprocess.Popen[Any]) -> bool:
     child.poll()
     try:
         os.killpg(child.pid, 0)

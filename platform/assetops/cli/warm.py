@@ -1,0 +1,87 @@
+"""The template under `assetops up`: it imports once what every run needs, and is kept there."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import dagster as dg
+
+from assetops.resident.client import NoTemplate, connect, start_template
+from assetops.resident.launcher import TemplateRunLauncher
+from assetops.settings import Settings, child_environment, dagster_home
+
+# What a run imports before and while it works; none of it knows of a project.
+IMPORTS = (
+    *("dagster._cli.api", "dagster_dbt", "dbt.cli.main", "dbt.adapters.duckdb"),
+    *("assetops.build", "assetops.quality.engine", "assetops.publish.publication"),
+)
+# One that ends sooner, and was not told to, would do so again.
+SOON_SECONDS = 60
+
+
+class Warm:
+    """A template that is started again when it has ended, while this object is not closed."""
+
+    def __init__(self, settings: Settings, imports: Sequence[str]) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="assetops-"))
+        self.path = self.folder / "template"
+        self.settings, self.imports = settings, imports
+        self.connection: socket.socket | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start one; it takes some seconds until it listens."""
+        self.path.unlink(missing_ok=True)
+        self.started = time.monotonic()
+        self.process: subprocess.Popen[str] | None = start_template(
+            self.path,
+            self.imports,
+            environment=child_environment(self.settings),
+            cwd=self.settings.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def tend(self) -> None:
+        """Hold on to it once it listens, and start another when it has ended."""
+        if self.process is None:
+            return
+        if (code := self.process.poll()) is not None:
+            self._let_go()
+            if code and time.monotonic() - self.started < SOON_SECONDS:
+                self.process = None
+                click.echo(f"The template ended with exit code {code}: runs start cold.", err=True)
+            else:
+                self.start()
+        elif self.connection is None:
+            try:
+                self.connection = connect(self.path)
+            except NoTemplate:
+                return
+
+    def close(self) -> None:
+        """Let it go, so that it ends if it still runs."""
+        self._let_go()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _let_go(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+def warm_template(settings: Settings) -> Warm | None:
+    """Start a template if the instance's runs are forked from one."""
+    with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
+        launcher = instance.run_launcher
+    # Processes are forked and watched by means of Linux.
+    if isinstance(launcher, TemplateRunLauncher) and hasattr(os, "pidfd_open"):
+        return Warm(settings, [*IMPORTS, *launcher.imports])
+    return None
