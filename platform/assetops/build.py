@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import dagster as dg
 
+from assetops.dbt.accounting import standing_tests
 from assetops.dbt.assets import Transformation, transformed_assets
+from assetops.dbt.cut import Cut
 from assetops.dbt.manifest import refresh_manifest
 from assetops.dbt.profiles import located, read_profile
 from assetops.errors import AssetOpsError
@@ -32,7 +34,7 @@ from assetops.quality.deep import (
 )
 from assetops.quality.reconcile.checks import Counterparts, reconcile_checks
 from assetops.quality.steps import as_check_result, check_specs
-from assetops.quality.suites import Suite, load_suites
+from assetops.quality.suites import Suite, gating, load_suites
 from assetops.quality.suites.depth import Depth
 from assetops.quality.suites.parameters import days_said
 from assetops.settings import Settings, load_settings
@@ -96,18 +98,19 @@ class Platform:
         suite = self.suites.get(dataset.address)
         return suite.aside if suite else set()
 
-    def standing(self, dataset: Dataset) -> list[tuple[str, Verdict]]:
-        """Return the critical deep checks that did not pass when they last ran, by asset.
-
-        Those of the dataset, and of everything that it is made from.
-        """
+    def standing(self, dataset: Dataset) -> list[tuple[str, Verdict, str]]:
+        """Return what stands against a dataset: checks of it, or above it, apart from builds."""
         above = [self.project.datasets[i] for i in sorted(self.project.ancestors(dataset))]
+        addresses = [checked.address for checked in (dataset, *above)]
         return [
-            (checked.address, verdict)
-            for checked in (dataset, *above)
-            if (suite := self.suites.get(checked.address))
-            for verdict in standing_objections(self.ledger, checked.address, suite)
+            *standing_objections(self.ledger, self.suites, addresses),
+            *standing_tests(self.cut, self.ledger, dataset),
         ]
+
+    @cached_property
+    def cut(self) -> Cut:
+        """Where the dbt graph is cut: behind Python assets, and models with a critical suite."""
+        return Cut(self.project, gating(self.light))
 
     def required_checks(self) -> dict[str, set[str]]:
         """Return, for each published dataset, the checks that must have passed on its content."""
@@ -166,7 +169,7 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
     return dg.Definitions(
         assets=[
             *_ingestion(platform, partitions),
-            *_transformation(platform, partitions, assets),
+            *_transformation(platform, partitions),
             *_python(platform, assets),
             *_publication(platform),
         ],
@@ -205,14 +208,11 @@ def _ingestion(
 
 
 def _transformation(
-    platform: Platform,
-    partitions: dg.DailyPartitionsDefinition | None,
-    python: Sequence[dg.AssetsDefinition],
+    platform: Platform, partitions: dg.DailyPartitionsDefinition | None
 ) -> list[dg.AssetsDefinition]:
-    work = Transformation(
-        platform.project, platform.warehouse, platform.ledger, platform.as_of, days_said
-    )
-    return transformed_assets(work, partitions, python)
+    project, ledger = platform.project, platform.ledger
+    work = Transformation(project, platform.warehouse, ledger, platform.as_of, days_said)
+    return transformed_assets(work, platform.cut, partitions)
 
 
 def _python(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from assetops.dbt_tests import meta_of, tested_node, tests_by_node
 from assetops.errors import ConfigError, ContractError, did_you_mean
 from assetops.marts import fit_test_names, with_fit_keys, with_marts, with_sources_made_here
 from assetops.model import (
@@ -20,7 +21,6 @@ from assetops.model import (
     DbtTest,
     Kind,
     Relation,
-    Severity,
 )
 from assetops.settings import Settings, has_settings
 
@@ -86,6 +86,10 @@ class Project:
         """Return the datasets that consumers read."""
         return [d for d in self.datasets.values() if d.contract.publish]
 
+    def home_of(self, test: str) -> str | None:
+        """Return the dataset that a dbt test counts for."""
+        return tested_node(self.manifest["nodes"][test], self.manifest)
+
     def ancestors(self, dataset: Dataset) -> set[str]:
         """Return the unique ids of everything the dataset is made from."""
         found: set[str] = set()
@@ -114,7 +118,7 @@ def load_project(settings: Settings, manifest_path: Path) -> Project:
     """Read the manifest and every contract in it; a `ContractError` names file, model and key."""
     manifest = json.loads(manifest_path.read_text())
     fit_test_names(manifest)
-    tests = _tests_by_node(manifest)
+    tests = tests_by_node(manifest)
     nodes = {**manifest["sources"], **manifest["nodes"]}
     datasets = {
         unique_id: _dataset(node, manifest, settings, tests.get(unique_id, ()))
@@ -154,7 +158,7 @@ def _dataset(node: Node, manifest: Node, settings: Settings, tests: tuple[DbtTes
 
 def asset_key(node: Node) -> tuple[str, ...]:
     """Return dagster-dbt's asset key for a manifest node, without importing dagster-dbt."""
-    declared = _meta(node).get("dagster", {}).get("asset_key")
+    declared = meta_of(node).get("dagster", {}).get("asset_key")
     if declared:
         return tuple(declared)
     if node["resource_type"] == "source":
@@ -164,19 +168,15 @@ def asset_key(node: Node) -> tuple[str, ...]:
     return (schema, name) if schema else (name,)
 
 
-def _meta(node: Node) -> dict[str, Any]:
-    return {**node.get("meta", {}), **node.get("config", {}).get("meta", {})}
-
-
 def _kind(node: Node, contract: Contract) -> Kind:
-    if node["resource_type"] == "source" and _meta(node).get("dagster", {}).get("asset_key"):
+    if node["resource_type"] == "source" and meta_of(node).get("dagster", {}).get("asset_key"):
         return Kind.SOURCE if contract.ingest else Kind.PYTHON
     return Kind(node["resource_type"])
 
 
 def _contract(node: Node, manifest: Node, file: str) -> Contract:
     where = f"{file}: {node['name']}"
-    block = _meta(node).get("assetops", {})
+    block = meta_of(node).get("assetops", {})
     hidden = set(node.get("source_meta", {}).get("assetops", {})) - set(block)
     if hidden:
         raise ContractError(
@@ -196,7 +196,7 @@ def _contract(node: Node, manifest: Node, file: str) -> Contract:
 
 def _column(column: Node, node: Node, file: str) -> Column:
     where = f"{file}: {node['name']}.{column['name']}"
-    promise = _parse(ColumnContract, _meta(column).get("assetops", {}), where)
+    promise = _parse(ColumnContract, meta_of(column).get("assetops", {}), where)
     return Column(
         name=column["name"],
         description=column.get("description", ""),
@@ -242,47 +242,6 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for inner in getattr(annotation, "__args__", ()):
         yield from _models_in(inner)
-
-
-def _tests_by_node(manifest: Node) -> dict[str, tuple[DbtTest, ...]]:
-    """Return each node's dbt tests, placed as dagster-dbt places them."""
-    found: dict[str, list[DbtTest]] = {}
-    for node in manifest["nodes"].values():
-        if node["resource_type"] == "test" and (target := _tested_node(node, manifest)):
-            found.setdefault(target, []).append(
-                DbtTest(
-                    name=node["name"],
-                    kind=(node.get("test_metadata") or {}).get("name", ""),
-                    severity=Severity.CRITICAL
-                    if node["config"]["severity"].lower() == "error"
-                    else Severity.WARNING,
-                    column=node.get("column_name"),
-                    description=node.get("description") or _said(node),
-                )
-            )
-    return {unique_id: tuple(tests) for unique_id, tests in found.items()}
-
-
-def _said(test: Node) -> str:
-    """Say what a generic test without a description expects, from its name and its arguments."""
-    metadata = test.get("test_metadata") or {}
-    arguments = metadata.get("kwargs", {})
-    words = [test.get("column_name"), metadata.get("name", "").replace("_", " ")]
-    given = [v for name, v in arguments.items() if name not in ("model", "column_name")]
-    if given:
-        words[-1] = f"{words[-1]}:"
-        words += [", ".join(map(str, v)) if isinstance(v, list) else str(v) for v in given]
-    return " ".join(filter(None, words))
-
-
-def _tested_node(test: Node, manifest: Node) -> str | None:
-    if test.get("attached_node"):
-        return str(test["attached_node"])
-    ref = _meta(test).get("dagster", {}).get("ref")
-    parents: list[str] = test["depends_on"]["nodes"]
-    if ref:
-        return next((p for p in parents if p.split(".")[-1] == ref["name"]), None)
-    return parents[0] if len(parents) == 1 else None
 
 
 def _reject_name_clashes(datasets: Mapping[str, Dataset]) -> None:

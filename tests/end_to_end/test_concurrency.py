@@ -31,6 +31,7 @@ connection = duckdb.connect(sys.argv[1])
 print("open", flush=True)
 sys.stdin.readline()
 """
+BESIEGED = ("dbt", "dbt_after_customer_segments", "release")
 INTRUDER = "import sys, duckdb; duckdb.connect(sys.argv[1])"
 
 
@@ -55,7 +56,7 @@ class Besieged(Progress):
     def __call__(self, entry: Any) -> None:
         super().__call__(entry)
         event = entry.dagster_event
-        if event and event.is_step_start and event.step_key in ("dbt", "dbt_2", "release"):
+        if event and event.is_step_start and event.step_key in BESIEGED:
             words = [sys.executable, "-c", INTRUDER, "data/dev/dev.duckdb"]
             tried = subprocess.run(words, capture_output=True, text=True, check=False)
             self.tries = [*getattr(self, "tries", []), "Conflicting lock" in tried.stderr]

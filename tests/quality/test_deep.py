@@ -56,8 +56,9 @@ class Deepened:
             return job.execute_in_process(instance=instance, raise_on_error=False)
 
     def standing(self) -> list[str]:
-        found = standing_objections(self.ledger, self.suite.address, self.suite)
-        return [verdict.status.value for verdict in found]
+        address = self.suite.address
+        found = standing_objections(self.ledger, {address: self.suite}, [address])
+        return [verdict.status.value for _, verdict, _ in found]
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ def facts_of(platform: Platform, dataset: Dataset) -> dict[str, Any]:
         "file": dataset.file,
         "suite": str(suite.path.relative_to(project.settings.root)) if suite else None,
         "table": str(dataset.relation),
+        "step": platform.cut.step_of(dataset),
+        "gate holds back": platform.cut.held_back_by(dataset),
         "partitioned": bool(
             dataset.contract.partition
             or (dataset.contract.ingest and dataset.contract.ingest.partition)

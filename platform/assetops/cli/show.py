@@ -71,6 +71,8 @@ def _promises(dataset: "Dataset", facts: dict[str, Any]) -> Table:
         "table": facts["table"],
         "defined in": dataset.file,
         "suite": facts["suite"] or "none",
+        "built in": facts["step"] or "",
+        "gate holds back": ", ".join(facts["gate holds back"]),
         "landing file": f"landing/{dataset.key[0]}/{lands.path}" if lands else "",
         "partitions": "daily, by landing day" if facts["partitioned"] else "",
         "published": f"because {dataset.mart}" if dataset.mart else "",

@@ -1,6 +1,5 @@
 """dbt's models, snapshots and seeds as assets, and its tests as checks that block."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,14 +11,14 @@ from dagster._core.definitions.source_asset import (
 )
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
-from assetops.dbt.invoke import Invocation, NodeResult, build_arguments
-from assetops.dbt.specs import Stage, Translator, stages_of
+from assetops.dbt.accounting import raise_for, remember
+from assetops.dbt.cut import Cut
+from assetops.dbt.invoke import Invocation, build_arguments
+from assetops.dbt.specs import Step, Translator, steps_of, with_places
 from assetops.ledger import Ledger
-from assetops.model import EXIT_CODE, ONLY_PENDING, Dataset, DbtTest, Severity, Status, Verdict
+from assetops.model import ONLY_PENDING, Dataset
 from assetops.project import Project
 from assetops.warehouse import Warehouse, journal
-
-_STATUS = {"pass": Status.PASSED, "fail": Status.FAILED, "warn": Status.FAILED}
 
 
 @dataclass(frozen=True)
@@ -40,26 +39,26 @@ class Transformation:
 
 
 def transformed_assets(
-    work: Transformation,
-    partitions: dg.PartitionsDefinition[str] | None,
-    python: Sequence[dg.AssetsDefinition],
+    work: Transformation, cut: Cut, partitions: dg.PartitionsDefinition[str] | None
 ) -> list[dg.AssetsDefinition]:
-    """Return the dbt project as few definitions: one, and one more behind each Python asset."""
+    """Return the dbt project as few definitions: one for each part of the cut."""
     translator = Translator(work.project, partitions)
-    stages = stages_of(work.project, translator, python)
+    manifest = with_places(cut)
     return [
-        _stage_assets(work, translator, stage, "dbt" if number == 1 else f"dbt_{number}")
-        for number, stage in enumerate(stages, start=1)
+        _assets(work, translator, step, manifest) for step in steps_of(cut, translator, manifest)
     ]
 
 
-def _stage_assets(
-    work: Transformation, translator: Translator, stage: Stage, name: str
+def _assets(
+    work: Transformation, translator: Translator, step: Step, manifest: Mapping[str, Any]
 ) -> dg.AssetsDefinition:
+    if not step.assets:
+        return _checks(work, translator, step, manifest)
+
     @dg.multi_asset(
-        name=name,
-        specs=stage.assets,
-        check_specs=stage.checks,
+        name=step.part.name,
+        specs=step.assets,
+        check_specs=step.checks,
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={"warehouse"},
@@ -67,76 +66,103 @@ def _stage_assets(
         allow_arbitrary_check_specs=True,
     )
     def dbt(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from _build(context, work, translator)
+        yield from _build(context.op_execution_context, work, translator, step, manifest)
 
     return dbt
 
 
+def _checks(
+    work: Transformation, translator: Translator, step: Step, manifest: Mapping[str, Any]
+) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name=step.part.name,
+        specs=step.checks,
+        can_subset=True,
+        required_resource_keys={"warehouse"},
+        pool="warehouse",
+        # Before what could already build on it.
+        op_tags={"dagster/priority": "1"},
+    )
+    def tests(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
+        yield from _build(context.op_execution_context, work, translator, step, manifest)
+
+    return tests
+
+
 def _build(
-    context: dg.AssetExecutionContext, work: Transformation, translator: Translator
+    context: dg.OpExecutionContext,
+    work: Transformation,
+    translator: Translator,
+    step: Step,
+    manifest: Mapping[str, Any],
 ) -> Iterator[Any]:
     settings = work.project.settings
-    chosen = _chosen(context, work.project)
+    chosen = _chosen(context, work.project, step)
     landed = _landed_partitions(context, work, chosen)
-    op = context.op_execution_context.op_handle.name
-    artifacts = settings.dbt_target / "runs" / context.run.run_id / op
+    artifacts = settings.dbt_target / "runs" / context.run.run_id / step.part.name
     artifacts.mkdir(parents=True, exist_ok=True)
-    invocation = Invocation(
+    arguments = build_arguments(
         settings,
-        build_arguments(
-            settings,
-            select=_selection(context, work.project, chosen),
-            variables=_variables(context, work.project, work.as_of()),
-            artifacts=artifacts,
-        ),
+        nodes=_nodes(context, work.project, step, chosen),
+        manifest=work.project.manifest,
+        variables=_variables(context, work.project, work.as_of()),
+        artifacts=artifacts,
     )
+    invocation = Invocation(settings, arguments, context.run.run_id, artifacts)
+    unreported = {key.to_python_identifier() for key in context.selected_asset_keys}
+    unreported |= {key.to_user_string() for key in context.selected_asset_check_keys}
     for raw in invocation.events():
         if raw["info"]["level"] in ("warn", "error") and raw["info"]["msg"].strip():
             context.log.warning(raw["info"]["msg"].strip())
         message = DbtCoreCliEventMessage(raw_event=raw, event_history_metadata={})
-        for event in message.to_default_asset_events(
-            work.project.manifest, translator, context, artifacts
-        ):
+        for event in message.to_default_asset_events(manifest, translator, context, artifacts):
+            unreported.discard(_reported(event))
             yield from _as_reported(context, work, event, landed)
-    _remember(context, work, chosen, invocation.results)
-    _raise_for(invocation.results, work.project)
+    remember(
+        work.project,
+        work.warehouse,
+        work.ledger,
+        invocation.results,
+        run_id=context.run.run_id,
+        days=work.days(context.run.tags),
+    )
+    raise_for(invocation.results, sorted(unreported), work.project)
 
 
-def _chosen(context: dg.AssetExecutionContext, project: Project) -> list[Dataset]:
-    keys = context.selected_asset_keys | {
-        check.asset_key for check in context.selected_asset_check_keys
-    }
-    return [d for d in project.datasets.values() if dg.AssetKey(d.key) in keys]
+def _chosen(context: dg.OpExecutionContext, project: Project, step: Step) -> list[Dataset]:
+    """Return the datasets that this step is to build."""
+    built = [project.datasets[unique_id] for unique_id in step.part.nodes]
+    return [d for d in built if dg.AssetKey(d.key) in context.selected_asset_keys]
 
 
-def _selection(
-    context: dg.AssetExecutionContext, project: Project, chosen: Sequence[Dataset]
+def _nodes(
+    context: dg.OpExecutionContext, project: Project, step: Step, chosen: Sequence[Dataset]
 ) -> list[str]:
-    """Return the chosen nodes, their unit tests and the chosen tests, by dbt's qualified names."""
-    manifest = project.manifest
-    built = [
-        d.unique_id
-        for d in chosen
-        if d.unique_id in manifest["nodes"] and dg.AssetKey(d.key) in context.selected_asset_keys
+    """Return the unique ids of what dbt is to build and test, unit tests among them."""
+    checks = {(tuple(key.asset_key.path), key.name) for key in context.selected_asset_check_keys}
+    nodes = project.manifest["nodes"]
+    built = [dataset.unique_id for dataset in chosen]
+    tests = [
+        test
+        for test, at in step.part.tests.items()
+        if (project.datasets[at].key, nodes[test]["name"]) in checks
     ]
-    checks = {key.name for key in context.selected_asset_check_keys}
-    nodes = [manifest["nodes"][unique_id] for unique_id in built]
-    nodes += [
-        node
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "test" and node["name"] in checks
+    units = project.manifest.get("unit_tests", {}).items()
+    return [
+        *built,
+        *tests,
+        *(i for i, unit in units if not set(built).isdisjoint(unit["depends_on"]["nodes"])),
     ]
-    nodes += [
-        unit
-        for unit in manifest.get("unit_tests", {}).values()
-        if any(parent in built for parent in unit["depends_on"]["nodes"])
-    ]
-    # dbt would take a space or a comma, in a folder's name, for the end of a name.
-    return ["fqn:" + re.sub(r"[ ,]", "?", ".".join(node["fqn"])) for node in nodes]
+
+
+def _reported(event: Any) -> str:
+    if isinstance(event, dg.AssetCheckResult) and event.asset_key and event.check_name:
+        return dg.AssetCheckKey(event.asset_key, event.check_name).to_user_string()
+    return event.output_name if isinstance(event, dg.Output) else ""
 
 
 def _variables(
-    context: dg.AssetExecutionContext, project: Project, as_of: datetime | None
+    context: dg.OpExecutionContext, project: Project, as_of: datetime | None
 ) -> dict[str, Any]:
     variables: dict[str, Any] = {}
     # A project that takes in nothing may have a variable of that name, for something else.
@@ -149,7 +175,7 @@ def _variables(
 
 
 def _landed_partitions(
-    context: dg.AssetExecutionContext, work: Transformation, chosen: Sequence[Dataset]
+    context: dg.OpExecutionContext, work: Transformation, chosen: Sequence[Dataset]
 ) -> dict[dg.AssetKey, list[str]]:
     """Return, for each partitioned model, the landed days that this run brings into it.
 
@@ -186,7 +212,7 @@ def _daily_sources(project: Project, dataset: Dataset) -> list[Dataset]:
     ]
 
 
-def _latest_events(context: dg.AssetExecutionContext, key: dg.AssetKey) -> Mapping[str, int]:
+def _latest_events(context: dg.OpExecutionContext, key: dg.AssetKey) -> Mapping[str, int]:
     """Return, by partition, a number that grows with each materialisation of any asset."""
     storage = context.instance.event_log_storage
     event = dg.DagsterEventType.ASSET_MATERIALIZATION
@@ -194,12 +220,12 @@ def _latest_events(context: dg.AssetExecutionContext, key: dg.AssetKey) -> Mappi
     return found
 
 
-def _only_pending(context: dg.AssetExecutionContext) -> bool:
+def _only_pending(context: dg.OpExecutionContext) -> bool:
     return ONLY_PENDING in context.run.tags
 
 
 def _as_reported(
-    context: dg.AssetExecutionContext,
+    context: dg.OpExecutionContext,
     work: Transformation,
     event: Any,
     landed: Mapping[dg.AssetKey, Sequence[str]],
@@ -220,69 +246,3 @@ def _as_reported(
                 )
             event = dg.Output(None, output_name=event.output_name, metadata={NO_EVENT: True})
     yield event
-
-
-def _remember(
-    context: dg.AssetExecutionContext,
-    work: Transformation,
-    chosen: Sequence[Dataset],
-    results: Mapping[str, NodeResult],
-) -> None:
-    """Write the tests' verdicts to the ledger, on the content that they saw."""
-    tests = {
-        node["name"]: unique_id
-        for unique_id, node in work.project.manifest["nodes"].items()
-        if node["resource_type"] == "test"
-    }
-    for dataset in chosen:
-        verdicts = [
-            _verdict(test, results[tests[test.name]])
-            for test in dataset.tests
-            if tests[test.name] in results and results[tests[test.name]].status != "skipped"
-        ]
-        if verdicts:
-            state = (
-                work.warehouse.fingerprint(dataset.relation)
-                if dataset.contract.publish
-                else f"run {context.run.run_id}"
-            )
-            work.ledger.record_results(
-                dataset.address,
-                verdicts,
-                state=state,
-                run_id=context.run.run_id,
-                partition=work.days(context.run.tags),
-            )
-
-
-def _verdict(test: DbtTest, result: NodeResult) -> Verdict:
-    status = _STATUS.get(result.status, Status.ERRORED)
-    return Verdict(
-        check=test.name,
-        severity=Severity.WARNING if result.status == "warn" else test.severity,
-        status=status,
-        description=test.description,
-        expected="no rows that break the test",
-        failing_rows=result.failures if status is Status.FAILED else None,
-        query=result.compiled,
-        error=result.message if status is Status.ERRORED else None,
-    )
-
-
-def _raise_for(results: Mapping[str, NodeResult], project: Project) -> None:
-    """Fail the step if a node did not succeed; what could not be done outranks what is bad."""
-    broken = [r for r in results.values() if r.status in ("error", "runtime error")]
-    failed = [r for r in results.values() if r.status == "fail"]
-    if broken or failed:
-        raise dg.Failure(
-            description="\n".join(_sentence(r, project) for r in [*broken, *failed]),
-            metadata={EXIT_CODE: 2 if broken else 1},
-            allow_retries=False,
-        )
-
-
-def _sentence(result: NodeResult, project: Project) -> str:
-    name = result.unique_id.split(".")[2]
-    query = f" Its rows: {result.compiled_path}" if result.failures and result.compiled_path else ""
-    file = project.settings.dbt_project_dir / result.file
-    return f"{file}: {name}: {result.message or result.status}.{query}"

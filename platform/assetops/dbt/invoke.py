@@ -2,7 +2,9 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -35,6 +37,9 @@ class Invocation:
 
     settings: Settings
     arguments: Sequence[str]
+    # The invocations of one run share what dbt reads of its project.
+    run_id: str
+    artifacts: Path
     results: dict[str, NodeResult] = field(default_factory=dict)
 
     def events(self) -> Iterator[dict[str, Any]]:
@@ -50,7 +55,7 @@ class Invocation:
 
         def work() -> None:
             try:
-                outcome.append(_run(self.settings, self.arguments, stream.put))
+                outcome.append(_run(self.settings, self.arguments, stream.put, self.run_id))
             finally:
                 stream.put(done)
 
@@ -75,6 +80,10 @@ class Invocation:
             raise TransformError("dbt ended without a result; its log is in the run's compute log.")
         if outcome[0].exception is not None:
             raise TransformError(f"dbt could not do its work: {outcome[0].exception}")
+        if not outcome[0].success:
+            # A node that is tried again must not be taken for compiled.
+            _loaded.clear()
+        self._keep_artifacts(outcome[0].result)
         for result in getattr(outcome[0].result, "results", []):
             self.results[result.node.unique_id] = NodeResult(
                 unique_id=result.node.unique_id,
@@ -86,38 +95,81 @@ class Invocation:
                 compiled_path=getattr(result.node, "compiled_path", None),
             )
 
+    def _keep_artifacts(self, result: Any) -> None:
+        """Write dbt's artifacts as dbt would, except that a run's parts share one manifest.
+
+        dbt itself writes the whole manifest anew in each invocation, a tenth of a small one's time.
+        """
+        if hasattr(result, "write"):
+            result.write(str(self.artifacts / "run_results.json"))
+        manifest = self.artifacts.parent / "manifest.json"
+        if not manifest.exists():
+            shutil.copyfile(self.settings.dbt_target / "manifest.json", manifest)
+
 
 def build_arguments(
     settings: Settings,
     *,
-    select: Sequence[str],
+    nodes: Collection[str],
+    manifest: Mapping[str, Any],
     variables: Mapping[str, Any],
     artifacts: Path,
 ) -> list[str]:
-    """Return the arguments of a `dbt build` of exactly the selected nodes."""
+    """Return the arguments of a `dbt build` of exactly the nodes with these unique ids."""
+    names = [
+        (tuple(node["fqn"]), unique_id in nodes)
+        for kind in ("nodes", "unit_tests")
+        for unique_id, node in manifest.get(kind, {}).items()
+    ]
+    wanted = {name for name, chosen in names if chosen}
+    # dbt takes a name for everything below it too: a model may be called as a folder is.
+    below = {
+        name
+        for name, chosen in names
+        if not chosen and any(name[:length] in wanted for length in range(1, len(name)))
+    }
     return [
         "build",
         *project_arguments(settings),
         *("--target-path", str(artifacts), "--log-path", str(artifacts)),
         *("--vars", json.dumps(dict(variables))),
         *("--indirect-selection", "empty"),
-        *("--select", *select),
+        *("--select", *map(_by_name, sorted(wanted))),
+        *(("--exclude", *map(_by_name, sorted(below))) if below else ()),
     ]
 
 
-def _run(settings: Settings, arguments: Sequence[str], put: Any) -> Any:
+def _by_name(fqn: Sequence[str]) -> str:
+    # dbt would take a space or a comma, in a folder's name, for the end of a name.
+    return "fqn:" + re.sub(r"[ ,]", "?", ".".join(fqn))
+
+
+# The manifest as dbt's own object, of the run that this process is working for.
+_loaded: dict[str, Any] = {}
+
+
+def _manifest(settings: Settings, run_id: str) -> Any:
+    from dbt.contracts.graph.manifest import Manifest
+
+    if run_id not in _loaded:
+        _loaded.clear()
+        _loaded[run_id] = Manifest.from_msgpack(packed_manifest(settings))
+    return _loaded[run_id]
+
+
+def _run(settings: Settings, arguments: Sequence[str], put: Any, run_id: str) -> Any:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
-    from dbt.contracts.graph.manifest import Manifest
 
     export(settings)
-    manifest = Manifest.from_msgpack(packed_manifest(settings))
+    manifest = _manifest(settings, run_id)
     try:
         # Paths in the project and in the profile start in its folder, and so does its owner.
         with contextlib.chdir(settings.dbt_project):
+            # Events go to the callback; dbt's own logs would format each of them for nobody.
             return dbtRunner(manifest=manifest, callbacks=[put]).invoke(
-                ["--quiet", "--no-use-colors", "--log-level-file", "none", *arguments]
+                ["--log-level", "none", "--log-level-file", "none", "--no-write-json", *arguments]
             )
     finally:
         # dbt keeps the file, and its own DuckDB configuration, for the life of the process.

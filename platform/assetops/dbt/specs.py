@@ -1,21 +1,21 @@
-"""The dbt graph as Dagster sees it: specs of assets and checks, cut where Python comes between."""
+"""The dbt graph as Dagster sees it: the specs of its assets and checks, one step for each part."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
+from assetops.dbt.cut import Cut, Part
 from assetops.errors import ConfigError
 from assetops.model import Kind
 from assetops.project import Project
 
 # What Dagster does not allow in the name of a group.
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]")
-_BUILT = (Kind.MODEL, Kind.SNAPSHOT, Kind.SEED)
 
 
 class Translator(DagsterDbtTranslator):
@@ -23,7 +23,11 @@ class Translator(DagsterDbtTranslator):
 
     def __init__(self, project: Project, partitions: dg.PartitionsDefinition[str] | None) -> None:
         """Translate the project's nodes; those with a daily contract get the partitions."""
-        super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True))
+        super().__init__(
+            DagsterDbtTranslatorSettings(
+                enable_asset_checks=True, enable_source_tests_as_checks=True
+            )
+        )
         self.datasets = project.datasets
         self.partitions = partitions
 
@@ -63,84 +67,66 @@ class Translator(DagsterDbtTranslator):
         spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
         if spec is None or spec.description:
             return spec
+        return spec._replace(description=self._said.get(spec.name, ""))
+
+    @cached_property
+    def _said(self) -> Mapping[str, str]:
         tests = (test for dataset in self.datasets.values() for test in dataset.tests)
-        said = next((test.description for test in tests if test.name == spec.name), "")
-        return spec._replace(description=said)
+        return {test.name: test.description for test in tests}
 
 
-@dataclass
-class Stage:
-    """What one op builds and tests: all of dbt that no Python asset comes between."""
+@dataclass(frozen=True)
+class Step:
+    """What one op builds and tests."""
 
-    assets: list[dg.AssetSpec] = field(default_factory=list)
-    checks: list[dg.AssetCheckSpec] = field(default_factory=list)
+    part: Part
+    assets: list[dg.AssetSpec]
+    checks: list[dg.AssetCheckSpec]
 
 
-def stages_of(
-    project: Project, translator: Translator, python: Sequence[dg.AssetsDefinition]
-) -> list[Stage]:
-    """Return the dbt graph cut into as few stages as the Python assets inside it allow.
+def steps_of(cut: Cut, translator: Translator, manifest: Mapping[str, Any]) -> Iterator[Step]:
+    """Yield a step for each part of the dbt graph.
 
-    Dagster would cut it too, but by the depth of the graph and so into more pieces.
+    Args:
+        cut: Says which nodes and tests are a part.
+        translator: Says what they are to Dagster.
+        manifest: In which each test is attached where the cut has put it.
     """
-    specs = {
-        dataset.unique_id: translator.get_asset_spec(project.manifest, dataset.unique_id, None)
-        for dataset in project.datasets.values()
-        if dataset.kind in _BUILT and not _is_ephemeral(project, dataset.unique_id)
-    }
-    depth = _depths(specs.values(), python, _read_as_sources(project))
-    stages: dict[int, Stage] = {}
-    for spec in specs.values():
-        stages.setdefault(depth[spec.key], Stage()).assets.append(spec)
-    for unique_id, node in project.manifest["nodes"].items():
-        if node["resource_type"] == "test":
-            parents = [specs[p] for p in node["depends_on"]["nodes"] if p in specs]
-            checks = (
-                translator.get_asset_check_spec(parent, project.manifest, unique_id, None)
-                for parent in parents
-            )
-            if check := next(filter(None, checks), None):
-                # A test that looks at several models can run once the last of them is built.
-                stages[max(depth[parent.key] for parent in parents)].checks.append(check)
-    return [stages[number] for number in sorted(stages)]
+    project = cut.project
+
+    def spec(unique_id: str) -> dg.AssetSpec:
+        return translator.get_asset_spec(manifest, unique_id, None)
+
+    for part in cut.parts:
+        checks = []
+        for test, at in part.tests.items():
+            # dagster-dbt asks for no more of an asset's spec than its key.
+            asset = dg.AssetSpec(dg.AssetKey(project.datasets[at].key))
+            check = translator.get_asset_check_spec(asset, manifest, test, None)
+            if check is None:
+                raise ConfigError(f"{test} has no place: dagster-dbt makes no check of it.")
+            checks.append(check)
+        yield Step(part, [spec(unique_id) for unique_id in part.nodes], checks)
 
 
-def _read_as_sources(project: Project) -> set[tuple[dg.AssetKey, dg.AssetKey]]:
-    """Return which assets are read by source() although dbt builds them: it would not wait."""
-    sources = {i: d for i, d in project.datasets.items() if d.kind is Kind.SOURCE and d.parents}
-    return {
-        (dg.AssetKey(dataset.key), dg.AssetKey(sources[parent].key))
-        for dataset in project.datasets.values()
-        for parent in dataset.parents
-        if parent in sources
-    }
+def with_places(cut: Cut) -> Mapping[str, Any]:
+    """Return the manifest as dagster-dbt is to see it: each test attached where it runs."""
+    manifest = cut.project.manifest
+    nodes, parents = dict(manifest["nodes"]), dict(manifest["parent_map"])
+    for part in cut.parts:
+        for test, at in part.tests.items():
+            node, seen = nodes[test], cut.seen_by(test)
+            parents[test] = seen
+            nodes[test] = {
+                **node,
+                "attached_node": at,
+                "depends_on": {**node["depends_on"], "nodes": seen},
+                # A place that the yml asks for has been heard by whoever made the cut.
+                "meta": _without_place(node.get("meta", {})),
+                "config": {**node["config"], "meta": _without_place(node["config"]["meta"])},
+            }
+    return {**manifest, "nodes": nodes, "parent_map": parents}
 
 
-def _depths(
-    specs: Iterable[dg.AssetSpec],
-    python: Sequence[dg.AssetsDefinition],
-    apart: Collection[tuple[dg.AssetKey, dg.AssetKey]],
-) -> Mapping[dg.AssetKey, int]:
-    """Return how many Python assets stand in line before each dbt asset."""
-    dbt = {spec.key: [dep.asset_key for dep in spec.deps] for spec in specs}
-    others = {key: asset.asset_deps[key] for asset in python for key in asset.keys}
-
-    @cache
-    def depth(key: dg.AssetKey) -> int:
-        above = dbt.get(key, others.get(key, ()))
-        before = max((depth(parent) + ((key, parent) in apart) for parent in above), default=0)
-        return before + (key in others)
-
-    try:
-        return {key: depth(key) for key in dbt}
-    except RecursionError:
-        names = ", ".join(key.to_user_string() for key in others)
-        raise ConfigError(
-            f"The Python assets {names} and the dbt models depend on each other in a circle. "
-            "Remove a dep from the asset, or a source() from a model."
-        ) from None
-
-
-def _is_ephemeral(project: Project, unique_id: str) -> bool:
-    node = project.manifest["nodes"][unique_id]
-    return bool(node.get("config", {}).get("materialized") == "ephemeral")
+def _without_place(meta: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in meta.items() if name != "dagster"}

@@ -40,8 +40,8 @@ def published_assets(
     """Return the assets that consumers read, published by one op: all of a run or none.
 
     `required_checks` names, by the mart's asset key as a path, what must have passed; `data_as_of`
-    tells the time in UTC up to which a mart's data reaches; `standing` which deep checks did not
-    pass when they last ran. At least one dataset is published.
+    tells the time in UTC up to which a mart's data reaches; `standing` which checks of what
+    it is made from did not pass when they last ran. At least one dataset is published.
     """
     marts = {dg.AssetKey(mart.published_key): mart for mart in project.published()}
 

@@ -38,20 +38,16 @@ def objections(
     return found
 
 
-def standing_objections(standing: Iterable[tuple[str, Verdict]]) -> list[Objection]:
-    """Return what speaks against publishing because of deep checks that stand as not passed.
+def standing_objections(standing: Iterable[tuple[str, Verdict, str]]) -> list[Objection]:
+    """Return what speaks against publishing because of checks that stand as not passed.
 
     Args:
-        standing: The checked asset and the verdict of each, whatever content it was about.
+        standing: The checked asset, the verdict of each, whatever content it was about, and why it
+            stands.
     """
     return [
-        Objection(
-            asset,
-            f"{verdict.sentence()}. It is a deep check: it stands until "
-            f"`assetops check {asset} --deep` passes.",
-            bad_data=verdict.status is Status.FAILED,
-        )
-        for asset, verdict in standing
+        Objection(asset, f"{verdict.sentence()}. {why}", bad_data=verdict.status is Status.FAILED)
+        for asset, verdict, why in standing
     ]
 
 

@@ -15,7 +15,7 @@ from assetops.warehouse.duckdb import Warehouse
 
 AsOf = Callable[[Dataset], datetime | None]
 # The deep checks that stand as not passed on a mart or on what it is made from, by asset.
-Standing = Callable[[Dataset], Sequence[tuple[str, Verdict]]]
+Standing = Callable[[Dataset], Sequence[tuple[str, Verdict, str]]]
 
 
 class Event(StrEnum):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import dagster as dg
@@ -93,17 +93,18 @@ def deep_schedules(
     return [_schedule(cron, keys, job) for cron, keys in sorted(by_cron.items())]
 
 
-def standing_objections(ledger: Ledger, address: str, suite: Suite) -> list[Verdict]:
-    """Return the critical deep checks of a dataset that did not pass when they last ran."""
-    critical = {
-        expectation.name
-        for expectation in suite.part(Depth.DEEP).expectations
-        if expectation.severity is Severity.CRITICAL
-    }
-    if not critical:
-        return []
-    newest = [verdict for verdict, _, _ in ledger.latest_results(address)]
-    return [verdict for verdict in newest if verdict.check in critical and verdict.blocks]
+def standing_objections(
+    ledger: Ledger, suites: Mapping[str, Suite], addresses: Iterable[str]
+) -> list[tuple[str, Verdict, str]]:
+    """Return the critical deep checks of datasets that did not pass when they last ran, and why."""
+    found = []
+    for address in addresses:
+        deep = suites[address].part(Depth.DEEP).expectations if address in suites else ()
+        critical = {e.name for e in deep if e.severity is Severity.CRITICAL}
+        newest = [verdict for verdict, _, _ in ledger.latest_results(address)] if critical else []
+        why = f"It is a deep check: it stands until `assetops check {address} --deep` passes."
+        found += [(address, v, why) for v in newest if v.check in critical and v.blocks]
+    return found
 
 
 def _deep(

@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 
 from assetops.errors import SuiteError, did_you_mean
-from assetops.model import Word
+from assetops.model import Severity, Word
 from assetops.project import Project
 from assetops.quality.suites.depth import Depth, SuiteMeta
 from assetops.quality.suites.inputs import Input
@@ -15,7 +15,7 @@ from assetops.quality.suites.parameters import PARAMETERS, PREVIOUS, WEEKDAYS
 from assetops.quality.suites.reading import Expectation, Reader, Surroundings
 from assetops.quality.suites.vocabulary import Arguments, vocabulary
 
-__all__ = ["Expectation", "Suite", "load_suites", "read_suite"]
+__all__ = ["Expectation", "Suite", "gating", "load_suites", "read_suite"]
 
 
 class Suite(Word):
@@ -81,6 +81,15 @@ def load_suites(project: Project) -> dict[str, Suite]:
     if mistakes:
         raise SuiteError("\n".join(mistakes))
     return suites
+
+
+def gating(suites: Mapping[str, Suite]) -> set[str]:
+    """Return the addresses whose suite holds back what is made from them."""
+    return {
+        address
+        for address, suite in suites.items()
+        if any(e.severity is Severity.CRITICAL for e in suite.expectations)
+    }
 
 
 def read_suite(
