@@ -15,6 +15,7 @@ from assetops.dbt.accounting import raise_for, remember
 from assetops.dbt.cut import Cut
 from assetops.dbt.invoke import Invocation, build_arguments
 from assetops.dbt.specs import Step, Translator, steps_of, with_places
+from assetops.dbt.unit_tests import UnitTests
 from assetops.ledger import Ledger
 from assetops.model import ONLY_PENDING, Dataset
 from assetops.project import Project
@@ -101,11 +102,16 @@ def _build(
     landed = _landed_partitions(context, work, chosen)
     artifacts = settings.dbt_target / "runs" / context.run.run_id / step.part.name
     artifacts.mkdir(parents=True, exist_ok=True)
+    variables = _variables(context, work.project, work.as_of())
+    unit_tests = UnitTests(settings, variables)
     arguments = build_arguments(
         settings,
-        nodes=_nodes(context, work.project, step, chosen),
+        nodes=[
+            *_nodes(context, work.project, step, chosen),
+            *unit_tests.due(_unit_tests(work.project, chosen)),
+        ],
         manifest=work.project.manifest,
-        variables=_variables(context, work.project, work.as_of()),
+        variables=variables,
         artifacts=artifacts,
     )
     invocation = Invocation(settings, arguments, context.run.run_id, artifacts)
@@ -126,6 +132,9 @@ def _build(
         run_id=context.run.run_id,
         days=work.days(context.run.tags),
     )
+    unit_tests.remember(
+        {i: result.status for i, result in invocation.results.items() if i.startswith("unit_test.")}
+    )
     raise_for(invocation.results, sorted(unreported), work.project)
 
 
@@ -138,21 +147,22 @@ def _chosen(context: dg.OpExecutionContext, project: Project, step: Step) -> lis
 def _nodes(
     context: dg.OpExecutionContext, project: Project, step: Step, chosen: Sequence[Dataset]
 ) -> list[str]:
-    """Return the unique ids of what dbt is to build and test, unit tests among them."""
+    """Return the unique ids of what dbt is to build, and of the data tests that are asked for."""
     checks = {(tuple(key.asset_key.path), key.name) for key in context.selected_asset_check_keys}
     nodes = project.manifest["nodes"]
-    built = [dataset.unique_id for dataset in chosen]
     tests = [
         test
         for test, at in step.part.tests.items()
         if (project.datasets[at].key, nodes[test]["name"]) in checks
     ]
-    units = project.manifest.get("unit_tests", {}).items()
-    return [
-        *built,
-        *tests,
-        *(i for i, unit in units if not set(built).isdisjoint(unit["depends_on"]["nodes"])),
-    ]
+    return [*(dataset.unique_id for dataset in chosen), *tests]
+
+
+def _unit_tests(project: Project, chosen: Sequence[Dataset]) -> Iterator[str]:
+    built = {dataset.unique_id for dataset in chosen}
+    for unique_id, unit in project.manifest.get("unit_tests", {}).items():
+        if not built.isdisjoint(unit["depends_on"]["nodes"]):
+            yield unique_id
 
 
 def _reported(event: Any) -> str:

@@ -46,7 +46,7 @@ def refresh_manifest(settings: Settings) -> Path:
     with (target / "manifest.lock").open("w") as lock:
         # The UI, the daemon and a command may all start at once; one of them parses.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        files = _content_key(settings)
+        files = content_key(settings)
         key = f"{files} {_environment_key(settings)}"
         if not (manifest.exists() and key_file.exists() and key_file.read_text() == key):
             _parse(settings, target)
@@ -55,7 +55,8 @@ def refresh_manifest(settings: Settings) -> Path:
     return manifest
 
 
-def _content_key(settings: Settings) -> str:
+def content_key(settings: Settings) -> str:
+    """Return what stands for the dbt project's files, dbt's version and the environment."""
     profile, project = settings.dbt_profiles / "profiles.yml", settings.dbt_project
     chosen = f"{version('dbt-core')} {settings.env} {settings.target} {project} {profile}"
     digest = hashlib.sha256(chosen.encode())

@@ -1,0 +1,45 @@
+"""Which unit tests have something to say: their rows are in the code, so code decides it.
+
+dbt runs them in every build, and a fifth of a small build's time goes into that.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from assetops.dbt.manifest import content_key
+from assetops.settings import Settings
+
+
+class UnitTests:
+    """Those that passed on the project as it is now, with the variables of this run."""
+
+    def __init__(self, settings: Settings, variables: Mapping[str, Any]) -> None:
+        """Read which tests passed, and on what."""
+        self._file = settings.dbt_target / "unit_tests.json"
+        said = json.dumps([content_key(settings), variables], sort_keys=True)
+        self._state = hashlib.sha256(said.encode()).hexdigest()
+        self._passed = _read(self._file)
+
+    def due(self, tests: Iterable[str]) -> list[str]:
+        """Return those of the tests that have not passed on this code."""
+        return [test for test in tests if self._passed.get(test) != self._state]
+
+    def remember(self, statuses: Mapping[str, str]) -> None:
+        """Keep which have passed, given each test's status in dbt's words."""
+        if statuses:
+            passed = {test: self._state for test, status in statuses.items() if status == "pass"}
+            kept = {test: s for test, s in self._passed.items() if test not in statuses}
+            aside = self._file.with_suffix(".new")
+            aside.write_text(json.dumps(kept | passed))
+            aside.replace(self._file)
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(file.read_text()))
+    except (FileNotFoundError, ValueError):
+        # A file that cannot be read costs a run of the tests.
+        return {}
