@@ -124,6 +124,28 @@ def test_what_holds_the_values_of_a_large_table_is_asked_alone(
     assert [s.lower().count("distinct") for s in statements] == [0, 0, 1, 1, 1], statements
 
 
+def test_texts_of_a_large_table_are_unique_by_their_digests_and_counted_by_themselves(
+    database: duckdb.DuckDBPyConnection, expecting: Expecting, suite: Expecting, orders: Relation
+) -> None:
+    key = expecting(UNIQUE, "key", column="order_id")
+    statements: list[str] = []
+
+    def repeated(kind: str, last: str) -> int | None:
+        database.execute(f"create or replace table marts.orders (order_id {kind})")
+        database.execute("insert into marts.orders select 'no ' || n from range(1000000) as r(n)")
+        database.execute("insert into marts.orders values (?), (null), (null)", [last])
+        connection = Counting(database.cursor(), statements)
+        (verdict,) = validate(lambda: connection, orders, suite(key), parameters={})
+        return verdict.failing_rows
+
+    assert repeated("varchar", "NO 7") == 0
+    assert "md5_number" in statements[-1]
+    assert repeated("varchar", "no 7") == 2
+    # Where these are the same text, their digests say nothing.
+    assert repeated("varchar collate nocase", "NO 7") == 2
+    assert len([s for s in statements if "md5_number" in s]) == 2
+
+
 def test_what_repeats_is_counted_as_rows_that_repeat(
     database: duckdb.DuckDBPyConnection, expecting: Expecting, judged: Judged
 ) -> None:

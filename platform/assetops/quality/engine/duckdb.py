@@ -7,6 +7,7 @@ neither DuckDB's types nor a regular expression operator. Imported only beside G
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import duckdb_engine
@@ -17,6 +18,12 @@ from assetops.quality.engine.execution import FusedExecutionEngine
 from assetops.quality.engine.fusion import Aggregate
 
 _LARGE = 1_000_000
+_UNIQUE = "column_values.unique.unexpected_count"
+_TABLE = """
+select max(estimated_size),
+       current_setting('default_collation') <> '' or bool_or(sql ilike '% collate %')
+from duckdb_tables() where schema_name = :s and table_name = :t
+"""
 
 
 class DuckDBExecutionEngine(FusedExecutionEngine):
@@ -63,24 +70,36 @@ class DuckDBExecutionEngine(FusedExecutionEngine):
         Together they would need the memory of all at once, or put the same rows aside many times.
         """
         holding = [aggregate for aggregate in aggregates if aggregate.holds_values]
-        if len(holding) < 2 or not self._is_large():
+        texts = [aggregate for aggregate in holding if self._is_unique_text(aggregate)]
+        if not texts and len(holding) < 2:
             return [aggregates]
-        alone = holding[1:]
-        shared = [aggregate for aggregate in aggregates if aggregate not in alone]
-        return [shared, *([aggregate] for aggregate in alone)]
+        rows, collated = self._rows_and_collation()
+        if rows < _LARGE:
+            return [aggregates]
+        alone = [[aggregate] for aggregate in holding[1:]]
+        asked = [[a for a in aggregates if [a] not in alone], *alone]
+        if collated:
+            return asked
+        return [[_by_digest(a) if a in texts else a for a in together] for together in asked]
 
-    def _is_large(self) -> bool:
-        """Say whether rows are counted in millions; those of a view are not known."""
-        if self._relation is None:
+    def _is_unique_text(self, aggregate: Aggregate) -> bool:
+        if self._relation is None or aggregate.metric.metric_name != _UNIQUE:
             return False
-        tables = sa.text(
-            "select max(estimated_size) from duckdb_tables() "
-            "where schema_name = :s and table_name = :t"
-        )
+        asked = aggregate.metric.metric_domain_kwargs["column"]
+        columns = self.get_inspector().get_columns(self._relation.name, self._relation.schema_name)
+        return any(c["name"] == asked and type(c["type"]).__name__ == "VARCHAR" for c in columns)
+
+    def _rows_and_collation(self) -> tuple[int, bool]:
+        """Return about how many rows the table has, and whether texts may be alike in it.
+
+        Those of a view are not known: it would be computed for every statement.
+        """
+        if self._relation is None:
+            return 0, True
         names = {"s": self._relation.schema_name, "t": self._relation.name}
         with self.get_connection() as connection:
-            rows = connection.execute(tables, names).scalar()
-        return rows is not None and rows >= _LARGE
+            rows, collated = connection.execute(sa.text(_TABLE), names).one()
+        return rows or 0, bool(collated)
 
     def readable(self, statement: Any) -> str:
         """Return a statement as a person can run it."""
@@ -92,6 +111,16 @@ class DuckDBExecutionEngine(FusedExecutionEngine):
     def order_of(self, rows: str, key: Sequence[str]) -> str:
         """Return by what all rows of a subquery are ordered: by all columns, from the first on."""
         return "all"
+
+
+def _by_digest(unique: Aggregate) -> Aggregate:
+    """Return what compares texts by a digest, which is as short as a number.
+
+    Other digests are of other texts. If some are the same the rows are counted by the texts.
+    """
+    column: sa.ColumnClause[Any] = sa.column(unique.metric.metric_domain_kwargs["column"])
+    digests = sa.func.count(sa.distinct(sa.func.md5_number(column)))
+    return replace(unique, expression=sa.func.count(column) - digests)
 
 
 def open_duckdb(connection: Any) -> DuckDBExecutionEngine:
