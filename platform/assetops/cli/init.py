@@ -45,7 +45,8 @@ def command(
         console.print(f"An example is in {folder}: three days of tickets of a help desk.")
     else:
         _around(console, folder, _existing(dbt_project), profiles_dir, target)
-    console.print(f"\nNext: cd {folder} && assetops build", style="bold", markup=False)
+    there = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
+    console.print(f"\nNext: {there}assetops build", style="bold", markup=False)
 
 
 def _existing(dbt_project: Path) -> Path:
@@ -149,7 +150,7 @@ def _tell(console: Console, folder: Path, project: "Project") -> None:
             style="yellow",
             markup=False,
         )
-    console.print(f"The platform is in {folder}.", markup=False)
+    console.print(f"The platform is in {folder.resolve()}.", markup=False)
 
 
 def _counts(manifest: Mapping[str, Any]) -> dict[str, int]:

@@ -1,0 +1,1 @@
+select * from {{ source('Legacy-App','Orders') }} 

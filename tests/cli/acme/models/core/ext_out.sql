@@ -1,0 +1,1 @@
+{{ config(materialized='external', location='ext/out.parquet') }} select * from {{ ref('dim_date') }}

@@ -1,0 +1,1 @@
+select 1 from {{ ref('spine') }} where date_day is null
