@@ -56,7 +56,16 @@ def forked(warm: Warm) -> int:
     return Forked(warm.path, ["-c", "import imported"], **there).wait(timeout=60)
 
 
-def test_one_that_is_killed_at_once_is_not_started_for_ever(warm: Warm, capsys) -> None:
+def test_one_that_is_killed_is_replaced(warm: Warm) -> None:
+    tended(warm, lambda: warm.connection)
+    first = warm.process
+    assert first
+    first.kill()
+    tended(warm, lambda: warm.process is not first and warm.connection)
+    assert forked(warm) == 0
+
+
+def test_one_that_ends_before_it_listens_is_not_started_for_ever(warm: Warm, capsys) -> None:
     assert warm.process
     warm.process.kill()
     tended(warm, lambda: warm.process is None)

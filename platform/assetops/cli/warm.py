@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +20,6 @@ IMPORTS = (
     *("dagster._cli.api", "dagster_dbt", "dbt.cli.main", "dbt.adapters.duckdb"),
     *("assetops.build", "assetops.quality.engine", "assetops.publish.publication"),
 )
-# One that ends sooner, and was not told to, would do so again.
-SOON_SECONDS = 60
 
 
 class Warm:
@@ -38,7 +35,6 @@ class Warm:
     def start(self) -> None:
         """Start one; it takes some seconds until it listens."""
         self.path.unlink(missing_ok=True)
-        self.started = time.monotonic()
         self.process: subprocess.Popen[str] | None = start_template(
             self.path,
             self.imports,
@@ -54,12 +50,14 @@ class Warm:
         if self.process is None:
             return
         if (code := self.process.poll()) is not None:
+            # One that never listened never will.
+            ready = self.connection is not None
             self._let_go()
-            if code and time.monotonic() - self.started < SOON_SECONDS:
+            if ready:
+                self.start()
+            else:
                 self.process = None
                 click.echo(f"The template ended with exit code {code}: runs start cold.", err=True)
-            else:
-                self.start()
         elif self.connection is None:
             try:
                 self.connection = connect(self.path)
