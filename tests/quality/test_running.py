@@ -36,7 +36,7 @@ def test_a_suite_sees_little_memory_and_the_run_has_all_of_it_afterwards(
             dataset, asked, warehouse, ledger, facts={"as_of": None}, root=project.settings.root
         )
         assert ALL in before and limit_of(run) == before
-    assert [verdict.sample for verdict in verdicts] == [({"allowed": "95.3 MiB"},)]
+    assert [verdict.sample for verdict in verdicts] == [({"allowed": "85.8 MiB"},)]
 
 
 def test_a_suite_that_cannot_be_run_leaves_the_run_all_memory(
