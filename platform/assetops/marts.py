@@ -55,9 +55,8 @@ def with_marts(datasets: Mapping[str, Dataset], manifest: Node, catalog: str) ->
 def with_fit_keys(datasets: Mapping[str, Dataset], manifest: Node) -> dict[str, Dataset]:
     """Return the datasets with asset keys that Dagster takes, and that no two of them share.
 
-    What it does not take, such as a space in a schema's name, becomes an underscore. Of two
-    models with one key that of a package has its name before it; a source may have the key of what
-    makes its table.
+    What it does not take, such as a space in a schema's name, becomes an underscore. Of two models
+    with one key that of a package has its name before it, and so has a source `source`.
     """
     found = {
         unique_id: dataset.model_copy(
@@ -67,11 +66,13 @@ def with_fit_keys(datasets: Mapping[str, Dataset], manifest: Node) -> dict[str, 
     }
     made = [dataset for dataset in found.values() if dataset.kind is not Kind.SOURCE]
     taken = Counter(dataset.key for dataset in made)
-    for dataset in made:
-        package = dataset.unique_id.split(".")[1]
-        if taken[dataset.key] > 1 and package != manifest["metadata"]["project_name"]:
-            key = (package, *dataset.key)
-            found[dataset.unique_id] = dataset.model_copy(update={"key": key})
+    for unique_id, dataset in found.items():
+        package = unique_id.split(".")[1]
+        own = package == manifest["metadata"]["project_name"]
+        if dataset.kind is Kind.SOURCE and dataset.key in taken:
+            found[unique_id] = dataset.model_copy(update={"key": ("source", *dataset.key)})
+        elif taken[dataset.key] > 1 and not own:
+            found[unique_id] = dataset.model_copy(update={"key": (package, *dataset.key)})
     return found
 
 

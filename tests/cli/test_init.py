@@ -167,6 +167,11 @@ def test_commands_work_where_nothing_is_ingested_and_nothing_is_partitioned(buil
             "shop: {outputs: {dev: {type: snowflake}}}",
             ["profile shop, target dev is of type snowflake", "`type: duckdb`"],
         ),
+        (
+            ["--dbt-project", "shop"],
+            "shop: {outputs: {dev: {type: bigquery}, here: {type: duckdb, path: x.duckdb}}}",
+            ["is of type bigquery", "Its targets in DuckDB files: here.", "--target"],
+        ),
         (["--dbt-project", "shop"], "shop: {outputs: {dev: {type: duckdb}}}", ["is in memory"]),
         (
             ["--dbt-project", "shop"],

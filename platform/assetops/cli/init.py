@@ -113,6 +113,8 @@ def _repository(folder: Path) -> Path | None:
 
 def _tried(aside: Path, chosen: Mapping[str, str], folder: Path) -> "Project":
     """Return what a platform elsewhere, with the same choices, makes of the dbt project."""
+    from dagster import DagsterInvalidDefinitionError
+
     from assetops.build import build_definitions, open_platform
 
     absolute = {
@@ -121,7 +123,10 @@ def _tried(aside: Path, chosen: Mapping[str, str], folder: Path) -> "Project":
     }
     lines = "\n".join(f"{key} = {_quoted(value)}" for key, value in absolute.items())
     write(aside, platform_files("tried", settings=lines, about="", shown=""))
-    build_definitions(aside)
+    try:
+        build_definitions(aside)
+    except DagsterInvalidDefinitionError as error:
+        raise ConfigError(f"Dagster does not take the dbt project as it is: {error}") from None
     return open_platform(aside.resolve()).project
 
 

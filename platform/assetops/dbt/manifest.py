@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,7 +28,6 @@ _PATHS = {
     "analysis-paths": ["analyses"],
     "function-paths": ["functions"],
     "docs-paths": [],
-    "packages-install-path": ["dbt_packages"],
 }
 _VARIABLE = re.compile(r"env_var\(\s*['\"](\w+)")
 
@@ -91,18 +90,27 @@ def _variables_in(settings: Settings) -> set[str]:
 
 def _files(project: Path) -> Iterator[Path]:
     """Yield the files that dbt reads; its project's folder may have others, that builds write."""
+    yield from _own_files(project)
+    for installed in _folders(project, {"packages-install-path": ["dbt_packages"]}):
+        for package in sorted(Path(project / installed).glob("*/dbt_project.yml")):
+            # Not the packages of a package: one may be a link to a folder that has this project.
+            yield from _own_files(package.parent)
+
+
+def _own_files(project: Path) -> Iterator[Path]:
     for entry in sorted(project.iterdir()):
         if entry.is_file() and entry.suffix in (".yml", ".yaml"):
             yield entry
-    for name in _folders(project):
+    for name in _folders(project, _PATHS):
         if (project / name).is_dir():
             yield from _below(project / name)
 
 
-def _folders(project: Path) -> list[str]:
+def _folders(project: Path, keys: Mapping[str, list[str]]) -> list[str]:
+    """Return the folders that keys of dbt_project.yml name, or their defaults."""
     try:
         written = yaml.safe_load((project / "dbt_project.yml").read_text())
-        found = [written.get(key, default) for key, default in _PATHS.items()]
+        found = [written.get(key, default) for key, default in keys.items()]
         listed = [[each] if isinstance(each, str) else each for each in found]
         return sorted({str(folder) for folders in listed for folder in folders})
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError):

@@ -12,6 +12,7 @@ from assetops.errors import ConfigError, did_you_mean
 from assetops.model import literal, quote
 from assetops.settings import Settings, child_environment
 
+_CHOOSE = "--target, target in [tool.assetops] of pyproject.toml, or ASSETOPS_TARGET"
 _EXAMPLE = """{profile}:
   target: dev
   outputs:
@@ -55,15 +56,18 @@ def read_profile(settings: Settings) -> Profile:
     if target not in outputs:
         raise ConfigError(
             f"{where} has no target {target}; it has {', '.join(outputs) or 'none'}. Add it, or "
-            "choose another: target in [tool.assetops] of pyproject.toml, or ASSETOPS_TARGET."
+            f"choose another: {_CHOOSE}."
         )
+    fit = ", ".join(each for each, output in outputs.items() if _is_duckdb(output))
+    mend = f"Give the profile a target with `type: duckdb` and the path of a file ({_CHOOSE})."
+    mend = f"Its targets in DuckDB files: {fit}. Choose one ({_CHOOSE})." if fit else mend
     where = f"{where}, target {target}"
     output = _mapping(file, outputs[target])
     return Profile(
         file,
         name,
         target,
-        warehouse=_warehouse(output, where, render, settings.dbt_project),
+        warehouse=_warehouse(output, where, mend, render=render, project=settings.dbt_project),
         session=tuple(_session(output, render, settings.dbt_project)),
     )
 
@@ -113,9 +117,10 @@ def _target(settings: Settings, outputs: Mapping[str, Any], default: str) -> str
     return settings.target or (settings.env if settings.env in outputs else default)
 
 
-def _warehouse(output: Mapping[str, Any], where: str, render: "_Renderer", project: Path) -> Path:
+def _warehouse(
+    output: Mapping[str, Any], where: str, mend: str, *, render: "_Renderer", project: Path
+) -> Path:
     kind = render(output.get("type") or "nothing")
-    mend = "Give the profile a target with `type: duckdb` and the path of a file, and choose it."
     if kind != "duckdb":
         raise ConfigError(f"{where} is of type {kind}; AssetOps builds in DuckDB files. {mend}")
     path = str(render(output.get("path") or ":memory:"))
@@ -128,6 +133,12 @@ def _warehouse(output: Mapping[str, Any], where: str, render: "_Renderer", proje
     # As DuckDB will call it when dbt runs in the project's folder: were a link followed here alone,
     # one process would open the file twice.
     return Path(os.path.normpath(project.resolve() / Path(path).expanduser()))
+
+
+def _is_duckdb(output: Any) -> bool:
+    if not isinstance(output, Mapping) or output.get("type") != "duckdb":
+        return False
+    return not str(output.get("path") or ":memory:").startswith((":memory:", "md:", "motherduck:"))
 
 
 def _session(output: Mapping[str, Any], render: "_Renderer", project: Path) -> Iterator[str]:
