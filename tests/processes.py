@@ -13,14 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from assetops.cli.warm import IMPORTS
 from assetops.resident.client import Forked, NoTemplate, connect, start_template
 
 PLATFORM = Path(__file__).parents[1] / "platform"
 # Nothing of a project: where the package of the example business lies decides which root is built.
 WARM = (
-    *("dagster", "dagster_dbt", "dbt.cli.main", "dbt.adapters.duckdb", "pandas"),
-    *("sklearn.ensemble", "sklearn.metrics", "matplotlib.figure", "assetops.quality.engine"),
-    *("assetops.cli.running", "assetops.cli.progress", "assetops.publish.publication"),
+    *(*IMPORTS, "pandas", "sklearn.cluster", "sklearn.ensemble", "sklearn.metrics"),
+    *("matplotlib.backends.backend_agg", "assetops.cli.running", "assetops.cli.progress"),
 )
 
 
