@@ -128,9 +128,8 @@ class Platform:
 @cache
 def open_platform(root: Path) -> Platform:
     """Read the platform at `root`, parsing its dbt project if that has changed."""
-    settings = load_settings(root)
-    profile = read_profile(settings)
-    settings = located(settings, profile)
+    given = load_settings(root)
+    settings = located(given, profile := read_profile(given))
     project = load_project(settings, refresh_manifest(settings))
     warehouse = Warehouse(
         settings.warehouse,
@@ -160,11 +159,12 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
             for key in asset.keys
         }
     )
-    project = platform.project
-    landing = platform.settings.landing_dir
+    project, landing = platform.project, platform.settings.landing_dir
     partitions = landing_days(project.ingested(), landing) if project.partitioned else None
     deep = _deep_checks(platform)
-    everything = dg.AssetSelection.all() - dg.AssetSelection.checks(*deep)
+    # Also the checks of what nobody here makes: sources that are in the warehouse already.
+    whole = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()
+    everything = whole - dg.AssetSelection.checks(*deep)
     expect_no_news_from(dataset.address for dataset in platform.project.ingested())
     return dg.Definitions(
         assets=[

@@ -57,8 +57,12 @@ class Project:
         for key in parents.keys() & known.keys():
             above = parents[key]
             made_from = tuple(known[parent].unique_id for parent in above if parent in known)
-            learned = known[key].model_copy(update={"parents": made_from})
+            learned = known[key].model_copy(update={"kind": Kind.PYTHON, "parents": made_from})
             self.datasets[learned.unique_id] = learned
+        for unique_id, dataset in self.datasets.items():
+            if dataset.kind is Kind.PYTHON and dataset.key not in parents:
+                # Somebody else's asset: dbt finds its table in the warehouse, as any source.
+                self.datasets[unique_id] = dataset.model_copy(update={"kind": Kind.SOURCE})
         self.__dict__.pop("by_address", None)
 
     def dataset(self, address: str) -> Dataset:

@@ -20,6 +20,17 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # Where its own profile has dbt write.
 WRITTEN = "ext"
+SUITE = {
+    "name": "Legacy-App.Orders",
+    "expectations": [
+        {
+            "type": "expect_column_values_to_be_between",
+            "kwargs": {"column": "order_id", "min_value": 1},
+            "severity": "critical",
+            "notes": "Orders are counted from one.",
+        }
+    ],
+}
 
 
 def say(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -70,6 +81,9 @@ def built(acme: Path) -> Path:
         acme.parent, "init", root.name, "--dbt-project", "acme", "--profiles-dir", "acme/profiles"
     )
     assert made.returncode == 0, made.stderr
+    suite = root / "gx/expectations/Legacy-App/Orders.json"
+    suite.parent.mkdir()
+    suite.write_text(json.dumps(SUITE))
     done = say(root, "build")
     assert done.returncode == 0, done.stdout + done.stderr
     assert state(acme) == before
@@ -102,6 +116,8 @@ def test_it_says_what_it_found_and_what_will_be_published_and_why(built: Path) -
         "Next: cd platform_of_acme && assetops build",
     ):
         assert part in made
+    # Its dbt test, and its suite: nobody here makes it, and it is checked all the same.
+    assert "Legacy-App/Orders 1 2 passed" in done
     assert "Fin_Ance/Dim_People: accepted_values_Dim_People_n__99 warned" in done
 
 

@@ -171,6 +171,15 @@ def test_no_step_waits_for_itself_by_way_of_tests(tmp_path: Path, seed: int) -> 
     assert list(TopologicalSorter(waits).static_order())
 
 
+def test_a_source_is_a_cut_if_it_has_a_gate_or_python_makes_it_here(tmp_path: Path) -> None:
+    foreign = source("foreign", meta={"dagster": {"asset_key": ["elsewhere", "foreign"]}})
+    for gated, names in (((), ["dbt"]), (("elsewhere/foreign",), ["dbt", "dbt_after_foreign"])):
+        read = {"depends_on": {"nodes": ["source.shop.retail.foreign"]}}
+        found = project(tmp_path, foreign, node("a"), node("b", **read))
+        found.learn_parents({})
+        assert [part.name for part in Cut(found, gated).parts] == names
+
+
 def test_a_circle_through_a_python_asset_is_named(tmp_path: Path) -> None:
     found = cut(tmp_path, {"a": ["segments"]}, python={"segments": ["a"]})
     with pytest.raises(ConfigError, match=r"in a circle: marts/\w+ → marts/\w+ → marts/\w+\."):

@@ -177,7 +177,10 @@ class Cut:
         """Say whether what is made from it waits for somebody other than dbt."""
         if self._is_outside(unique_id):
             return True
-        return self._is_built(unique_id) and self.project.datasets[unique_id].address in self.gated
+        dataset = self.project.datasets[unique_id]
+        # What lands has passed its gate before it is in raw.
+        read = dataset.kind is Kind.SOURCE and not dataset.contract.ingest
+        return (read or self._is_built(unique_id)) and dataset.address in self.gated
 
     def _is_outside(self, unique_id: str) -> bool:
         """Say whether dbt would not wait for it: Python makes it, or it is read as a source."""
