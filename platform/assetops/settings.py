@@ -76,6 +76,19 @@ class Settings(BaseModel):
         default="0 3 * * 0",
         description="When deep checks run in staging and prod, as a cron line in UTC.",
     )
+    dbt_transport: Literal["process", "subprocess"] = Field(
+        default="process", description="Whether dbt runs inside the run's process or in its own."
+    )
+    dbt_executable: str | None = Field(
+        default=None,
+        description="Another dbt, such as dbt Fusion, run in its own process.",
+    )
+    dbt_retries: int = Field(
+        default=2, ge=0, description="How often dbt tries again what failed for a passing reason."
+    )
+    dbt_runs_kept: int = Field(
+        default=50, ge=1, description="Of how many runs dbt's artifacts are kept."
+    )
     releases_kept: int = Field(default=10, ge=1, description="How many releases are kept.")
     quarantine_days: int = Field(
         default=90, ge=1, description="Days after which a row in quarantine is forgotten."

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from assetops.dbt.cut import Cut
-from assetops.dbt.invoke import NodeResult
+from assetops.dbt.results import NodeResult
 from assetops.ledger import Ledger
 from assetops.model import EXIT_CODE, Dataset, DbtTest, Severity, Status, Verdict
 from assetops.project import Project
@@ -96,7 +96,8 @@ def raise_for(
 
 
 def _sentence(result: NodeResult, project: Project) -> str:
-    name = result.unique_id.split(".")[2]
+    kind, _, *names = result.unique_id.split(".")
+    name = names[-1] if kind == "unit_test" else names[0]
     query = f" Its rows: {result.compiled_path}" if result.failures and result.compiled_path else ""
     file = project.settings.dbt_project_dir / result.file
     return f"{file}: {name}: {result.message or result.status}.{query}"

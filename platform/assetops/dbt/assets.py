@@ -1,6 +1,7 @@
 """dbt's models, snapshots and seeds as assets, and its tests as checks that block."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,6 @@ import dagster as dg
 from dagster._core.definitions.source_asset import (
     SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as NO_EVENT,
 )
-from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from assetops.dbt.accounting import raise_for, remember
 from assetops.dbt.cut import Cut
@@ -117,13 +117,9 @@ def _build(
     invocation = Invocation(settings, arguments, context.run.run_id, artifacts)
     unreported = {key.to_python_identifier() for key in context.selected_asset_keys}
     unreported |= {key.to_user_string() for key in context.selected_asset_check_keys}
-    for raw in invocation.events():
-        if raw["info"]["level"] in ("warn", "error") and raw["info"]["msg"].strip():
-            context.log.warning(raw["info"]["msg"].strip())
-        message = DbtCoreCliEventMessage(raw_event=raw, event_history_metadata={})
-        for event in message.to_default_asset_events(manifest, translator, context, artifacts):
-            unreported.discard(_reported(event))
-            yield from _as_reported(context, work, event, landed)
+    for event in _events(context, work, invocation, translator, manifest):
+        unreported.discard(_reported(event))
+        yield from _as_reported(context, work, event, landed)
     remember(
         work.project,
         work.warehouse,
@@ -136,6 +132,27 @@ def _build(
         {i: result.status for i, result in invocation.results.items() if i.startswith("unit_test.")}
     )
     raise_for(invocation.results, sorted(unreported), work.project)
+
+
+def _events(
+    context: dg.OpExecutionContext,
+    work: Transformation,
+    invocation: Invocation,
+    translator: Translator,
+    manifest: Mapping[str, Any],
+) -> Iterator[Any]:
+    """Yield dagster-dbt's events while dbt works; whoever stops iterating stops dbt."""
+    with (
+        work.warehouse.lent() if invocation.is_elsewhere else nullcontext(),
+        closing(invocation.events()) as messages,
+    ):
+        for message in messages:
+            info = message.raw_event["info"]
+            if info["level"] in ("warn", "error") and info["msg"].strip():
+                context.log.warning(info["msg"].strip())
+            yield from message.to_default_asset_events(
+                manifest, translator, context, invocation.artifacts
+            )
 
 
 def _chosen(context: dg.OpExecutionContext, project: Project, step: Step) -> list[Dataset]:

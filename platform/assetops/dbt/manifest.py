@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -129,27 +130,50 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _parse(settings: Settings, target: Path) -> None:
-    finished = subprocess.run(
-        [
-            *(sys.executable, "-m", "dbt.cli.main", "--log-format", "json"),
-            # The project may have turned off what we read.
-            *("--write-json", "--partial-parse", "parse"),
-            *project_arguments(settings),
-            *("--target-path", str(target), "--log-path", str(target)),
-        ],
-        env={**child_environment(settings), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
-        # Paths in the project and in the profile start here.
-        cwd=settings.dbt_project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode != 0:
-        words = "\n".join(_errors(finished.stdout)) or finished.stderr.strip()[-2000:]
-        mend = f"\nIn {settings.dbt_project} run: dbt deps" if "dbt deps" in words else ""
-        raise ConfigError(
-            f"The dbt project in {settings.dbt_project} does not parse:\n{words}{mend}"
+    words = [
+        *(*dbt_command(settings), "--log-format", "json"),
+        # The project may have turned off what we read.
+        *("--write-json", "--partial-parse", "parse"),
+        *project_arguments(settings),
+        *("--target-path", str(target), "--log-path", str(target)),
+    ]
+    with starting(words[0]):
+        finished = subprocess.run(
+            words,
+            env={**child_environment(settings), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
+            # Paths in the project and in the profile start here.
+            cwd=settings.dbt_project,
+            capture_output=True,
+            text=True,
+            check=False,
         )
+    if finished.returncode != 0:
+        said = "\n".join(_errors(finished.stdout)) or finished.stderr.strip()[-2000:]
+        mend = f"\nIn {settings.dbt_project} run: dbt deps" if "dbt deps" in said else ""
+        raise ConfigError(
+            f"The dbt project in {settings.dbt_project} does not parse:\n{said}{mend}"
+        )
+
+
+def dbt_command(settings: Settings) -> list[str]:
+    """Return what starts dbt in a process of its own."""
+    if settings.dbt_executable:
+        # A name is looked for where commands are; a path starts in the root.
+        path = settings.dbt_executable
+        return [str(settings.root / Path(path).expanduser()) if "/" in path else path]
+    return [sys.executable, "-m", "dbt.cli.main"]
+
+
+@contextmanager
+def starting(executable: str) -> Iterator[None]:
+    """Turn what the system says of an executable that does not start into a `ConfigError`."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{executable} cannot be started: {error.strerror}. Name a dbt that can be: "
+            "dbt_executable in [tool.assetops] of pyproject.toml, or ASSETOPS_DBT_EXECUTABLE."
+        ) from None
 
 
 def project_arguments(settings: Settings) -> list[str]:

@@ -61,8 +61,23 @@ class Warehouse:
             try:
                 yield self
             finally:
-                self._kept.close()
-                self._kept = None
+                self._release()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let go of the file, but not of its lock, while a process of ours works on it."""
+        kept = self._kept is not None
+        self._release()
+        try:
+            yield
+        finally:
+            if kept:
+                self._kept = self.open()
+
+    def _release(self) -> None:
+        if self._kept:
+            self._kept.close()
+        self._kept = None
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:

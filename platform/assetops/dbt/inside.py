@@ -1,0 +1,157 @@
+"""dbt inside the process: its own runner on a thread, which can be stopped within a query."""
+
+import contextlib
+import ctypes
+import shutil
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from assetops.dbt.manifest import packed_manifest
+from assetops.dbt.results import NodeResult, matters
+from assetops.errors import TransformError
+from assetops.settings import Settings, export
+
+# A query ends within milliseconds of its interruption; a Python model may never do.
+STOP_SECONDS = 4.0
+
+_FLAGS = [
+    *("--log-level", "none", "--log-level-file", "none"),
+    *("--no-use-colors", "--no-write-json"),
+]
+
+# The manifest as dbt's own object, of the run that this process is working for.
+_loaded: dict[str, Any] = {}
+
+
+@dataclass
+class Inside:
+    """One call of dbt's runner in this process."""
+
+    settings: Settings
+    arguments: Sequence[str]
+    # The invocations of one run share what dbt reads of its project.
+    run_id: str
+    artifacts: Path
+    results: dict[str, NodeResult] = field(default_factory=dict)
+
+    def events(self) -> Generator[dict[str, Any], None, None]:
+        """Yield dbt's events as its command line would print them, then fill `results`.
+
+        Raises `TransformError` if dbt could not do its work.
+        """
+        from google.protobuf.json_format import MessageToDict
+
+        stream: SimpleQueue[Any] = SimpleQueue()
+        done = object()
+        outcome: list[Any] = []
+
+        def work() -> None:
+            try:
+                outcome.append(_run(self.settings, self.arguments, stream.put, self.run_id))
+            except KeyboardInterrupt:
+                # It was stopped before it had come to dbt.
+                return
+            finally:
+                stream.put(done)
+
+        # dbt blocks until it has finished; a thread lets its events out meanwhile.
+        worker = Thread(target=work, name="dbt", daemon=True)
+        worker.start()
+        try:
+            while (event := stream.get()) is not done:
+                # Converting takes its time.
+                if matters(event.info.name, event.info.level):
+                    yield MessageToDict(
+                        event,
+                        preserving_proto_field_name=True,
+                        always_print_fields_with_no_presence=True,
+                    )
+            worker.join()
+        finally:
+            if worker.is_alive():
+                _stop(worker)
+        self._read(outcome)
+
+    def _read(self, outcome: Sequence[Any]) -> None:
+        if not outcome:
+            raise TransformError("dbt ended without a result; its log is in the run's compute log.")
+        if outcome[0].exception is not None:
+            raise TransformError(f"dbt could not do its work: {outcome[0].exception}")
+        if not outcome[0].success:
+            # A node that is tried again must not be taken for compiled.
+            _loaded.clear()
+        self._keep_artifacts(outcome[0].result)
+        for result in getattr(outcome[0].result, "results", []):
+            self.results[result.node.unique_id] = NodeResult(
+                unique_id=result.node.unique_id,
+                status=str(result.status),
+                message=(result.message or "").strip(),
+                failures=result.failures,
+                file=result.node.original_file_path,
+                compiled=getattr(result.node, "compiled_code", None),
+                compiled_path=getattr(result.node, "compiled_path", None),
+            )
+
+    def _keep_artifacts(self, result: Any) -> None:
+        """Write dbt's artifacts as dbt would, except that a run's parts share one manifest.
+
+        dbt itself writes the whole manifest anew in each invocation, a tenth of a small one's time.
+        """
+        if hasattr(result, "write"):
+            result.write(str(self.artifacts / "run_results.json"))
+        manifest = self.artifacts.parent / "manifest.json"
+        if not manifest.exists():
+            shutil.copyfile(self.settings.dbt_target / "manifest.json", manifest)
+
+
+def _run(settings: Settings, arguments: Sequence[str], put: Any, run_id: str) -> Any:
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import reset_adapters
+    from dbt.cli.main import dbtRunner
+
+    export(settings)
+    manifest = _manifest(settings, run_id)
+    try:
+        # Paths in the project and in the profile start in its folder, and so does its owner.
+        with contextlib.chdir(settings.dbt_project):
+            # Events go to the callback; dbt's own logs would format each of them for nobody.
+            return dbtRunner(manifest=manifest, callbacks=[put]).invoke([*_FLAGS, *arguments])
+    finally:
+        # dbt keeps the file, and its own DuckDB configuration, for the life of the process.
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+        reset_adapters()  # type: ignore[no-untyped-call]
+
+
+def _manifest(settings: Settings, run_id: str) -> Any:
+    from dbt.contracts.graph.manifest import Manifest
+
+    if run_id not in _loaded:
+        _loaded.clear()
+        _loaded[run_id] = Manifest.from_msgpack(packed_manifest(settings))
+    return _loaded[run_id]
+
+
+def _stop(worker: Thread) -> None:
+    """End dbt's work as Ctrl-C ends its command: no node begins, and no query goes on.
+
+    dbt itself would hear of Ctrl-C on the main thread only. Each node is a transaction, so that
+    what is interrupted leaves its table as it was.
+    """
+    from dbt.adapters.factory import FACTORY
+
+    _loaded.clear()
+    deadline = time.monotonic() + STOP_SECONDS
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(worker.ident or 0), ctypes.py_object(KeyboardInterrupt)
+    )
+    while worker.is_alive() and time.monotonic() < deadline:
+        # Again and again: nodes that dbt had handed to its threads still begin.
+        for adapter in list(FACTORY.adapters.values()):
+            with contextlib.suppress(Exception):
+                adapter.connections.cancel_open()
+        worker.join(0.05)

@@ -1,0 +1,115 @@
+"""Dagster is told the same, whichever way dbt is called."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster_dbt import DbtCliResource, dbt_assets
+from tests.dbt.school import build, events, make_school, recorded
+
+from assetops.build import open_platform
+from assetops.cli.outcome import Outcome
+from assetops.errors import ConfigError
+
+pytestmark = pytest.mark.no_cover
+
+Told = Mapping[str, list[Any]]
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    root, before = make_school(tmp_path_factory.mktemp("school")), Path.cwd()
+    os.chdir(root)
+    yield root
+    os.chdir(before)
+
+
+def built(school: Path, transport: str) -> tuple[Outcome, Told, list[str]]:
+    """Return what a first build tells Dagster, by node, and what it logs."""
+    for file in ("dbt_project/school.duckdb", "data/dev/dbt/unit_tests.json"):
+        (school / file).unlink(missing_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASSETOPS_DBT_TRANSPORT", transport)
+        open_platform.cache_clear()
+        outcome = build(school)
+    log = recorded(school, outcome.run_id)
+    said = [entry.user_message for entry in log if entry.dagster_event is None and entry.level > 20]
+    return outcome, events(log), sorted(map(_timeless, said))
+
+
+def _timeless(text: str) -> str:
+    return re.sub(r"^\d+ of|in \d+\.\d+s|runs/[0-9a-f-]{36}", "", text)
+
+
+@pytest.fixture(scope="module")
+def inside(school: Path) -> tuple[Outcome, Told, list[str]]:
+    return built(school, "process")
+
+
+def test_both_transports_tell_dagster_the_same_of_each_node(school: Path, inside: Any) -> None:
+    outcome, told, said = inside
+    (failure,) = outcome.failures
+
+    apart, told_apart, said_apart = built(school, "subprocess")
+
+    assert told_apart == told
+    assert said_apart == said
+    (failed,) = apart.failures
+    assert _timeless(failed.reason) == _timeless(failure.reason)
+    assert apart.exit_code == outcome.exit_code == 2
+    # Or nothing would have been compared.
+    ways = {one for kinds in told.values() for kind, one, *_ in kinds}
+    assert ways == {"success", "pass", "warn", "fail"}
+    assert {"pupils", "ages", "history", "kept", "oldest"} <= told.keys()
+    assert told.keys().isdisjoint({"broken", "after_broken", "after_doubtful", "wrong", "grown"})
+    assert "pupils_are_renamed: actual differs" in failure.reason
+    assert "odd_has_height: Runtime Error" in failure.reason
+
+
+def test_dagster_dbt_itself_tells_what_we_tell_with_three_exceptions(
+    school: Path, inside: Any
+) -> None:
+    """The differences are those that docs/dbt.md lists."""
+    _, told, _ = inside
+    project = str(school / "dbt_project")
+    (school / "dbt_project/school.duckdb").unlink()
+
+    @dbt_assets(manifest=school / "data/dev/dbt/manifest.json")
+    def stock(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+        yield from dbt.cli(["build"], context=context, raise_on_error=False).stream()
+
+    executable = str(Path(sys.executable).with_name("dbt"))
+    dbt = DbtCliResource(project_dir=project, profiles_dir=project, dbt_executable=executable)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [stock], instance=instance, resources={"dbt": dbt}, raise_on_error=False
+        )
+        theirs = dict(events(instance.all_logs(result.run_id)))
+
+    # A test that could not run is no test that failed.
+    assert [one for _, one, *_ in theirs.pop("odd odd_has_height")] == ["error"]
+    # A test of several models has a place.
+    assert [kind for kind, *_ in told["kept both"]] == ["ASSET_CHECK_EVALUATION"]
+    ours = {node: kinds for node, kinds in told.items() if node != "kept both"}
+    observed = [theirs[name].pop() for name in ("ages", "kept")]
+    assert [kind for kind, *_ in observed] == ["ASSET_OBSERVATION"] * 2
+    assert ours.keys() == theirs.keys()
+    for node, kinds in theirs.items():
+        assert [kind[:-1] for kind in kinds] == [kind[:-1] for kind in ours[node]]
+        # We say more of each.
+        assert all(a[-1].items() <= b[-1].items() for a, b in zip(kinds, ours[node], strict=True))
+
+
+def test_a_dbt_that_is_not_there_is_named(school: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSETOPS_DBT_EXECUTABLE", "./no/dbt")
+    (school / "data/dev/dbt/manifest.key").unlink(missing_ok=True)
+    open_platform.cache_clear()
+    with pytest.raises(
+        ConfigError, match=r"/no/dbt cannot be started: No such file.* dbt_executable"
+    ):
+        open_platform(school)
