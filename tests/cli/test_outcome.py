@@ -3,7 +3,7 @@
 import pytest
 
 from assetops.cli.outcome import Outcome
-from assetops.cli.progress import AssetRow
+from assetops.cli.progress import AssetRow, Failure
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,23 @@ def test_a_check_that_warned_or_could_not_run_is_not_called_passed(
     rows = [AssetRow("marts/orders", passed=3, warned=warned, errored=errored)]
     outcome = Outcome("run", True, rows, [], "", seconds=1.5, checks_only=True)
     assert (outcome.exit_code, outcome.verdict()) == (0, said)
+
+
+@pytest.mark.parametrize(
+    ("publication", "said"),
+    [
+        (
+            "Built and checked",
+            "The data is bad. Nothing was published: consumers see what they saw.",
+        ),
+        (
+            "Release A is published",
+            "The data is bad. Release A is published: nothing in it is made from what failed.",
+        ),
+    ],
+)
+def test_a_failure_beside_the_marts_is_not_called_a_failure_to_publish(
+    publication: str, said: str
+) -> None:
+    outcome = Outcome("run", False, [], [Failure("gate", "bad", 1)], publication)
+    assert (outcome.exit_code, outcome.verdict()) == (1, said)

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from assetops.cli.starter import check_folder, example_files, module_name, platf
 from assetops.errors import ConfigError
 
 if TYPE_CHECKING:
+    from assetops.model import Dataset
     from assetops.project import Project
 
 _FOLDER = click.Path(path_type=Path)
@@ -80,16 +81,23 @@ def _around(
         # Nothing is written to the folder before a platform like it is known to load.
         with console.status("dbt reads the project"):
             project = _tried(Path(aside), chosen, folder)
-        write(folder, _files(project, chosen))
-        # What dbt has read it need not read again.
-        parsed = project.settings.dbt_target
-        shutil.copytree(parsed, folder.resolve() / parsed.relative_to(Path(aside).resolve()))
-    _tell(console, folder, project)
+        published = project.published()
+        if contracted := [dataset for dataset in published if not dataset.mart]:
+            # It knows of us, and says itself what is published.
+            chosen["publish"], published = "contracts", contracted
+        write(folder, _files(project, chosen, published))
+        tried = Path(aside).resolve()
+        if (parsed := project.settings.dbt_target).is_relative_to(tried):
+            # What dbt has read it need not read again.
+            shutil.copytree(parsed, folder.resolve() / parsed.relative_to(tried))
+        _tell(console, project, published, tried=tried, folder=folder.resolve())
 
 
-def _files(project: "Project", chosen: Mapping[str, str]) -> dict[str, str]:
+def _files(
+    project: "Project", chosen: Mapping[str, str], published: Sequence["Dataset"]
+) -> dict[str, str]:
     lines = "\n".join(f"{key} = {_quoted(value)}" for key, value in chosen.items())
-    addresses = [dataset.address for dataset in project.published()] or ["ASSET"]
+    addresses = [dataset.address for dataset in published] or ["ASSET"]
     return platform_files(
         module_name(project.manifest["metadata"]["project_name"]),
         settings=lines,
@@ -135,27 +143,36 @@ def _quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _tell(console: Console, folder: Path, project: "Project") -> None:
+def _tell(
+    console: Console,
+    project: "Project",
+    published: Sequence["Dataset"],
+    *,
+    tried: Path,
+    folder: Path,
+) -> None:
     """Say what was found, what will be published and why."""
-    settings, manifest = project.settings, project.manifest
+    manifest, warehouse = project.manifest, project.settings.warehouse
+    if warehouse.is_relative_to(tried):
+        warehouse = folder / warehouse.relative_to(tried)
     name = manifest["metadata"]["project_name"]
     found = ", ".join(
         f"{count} {kind.replace('_', ' ')}{'s' * (count != 1)}"
         for kind, count in _counts(manifest).items()
     )
     console.print(f"{name}: {found or 'nothing to build'}", markup=False)
-    console.print(f"Built in {settings.warehouse}, target {settings.target}", markup=False)
-    for dataset in project.published():
+    console.print(f"Built in {warehouse}, target {project.settings.target}", markup=False)
+    for dataset in published:
         why = dataset.mart or "its contract says publish"
         console.print(f"  published/{dataset.published_name}  {why}", style="green", markup=False)
-    if not project.published():
+    if not published:
         console.print(
             "Nothing will be published: nothing looks like a mart. Say `meta: {assetops: {publish: "
             "true}}` in the config of a model that others read.",
             style="yellow",
             markup=False,
         )
-    console.print(f"The platform is in {folder.resolve()}.", markup=False)
+    console.print(f"The platform is in {folder}.", markup=False)
 
 
 def _counts(manifest: Mapping[str, Any]) -> dict[str, int]:

@@ -30,7 +30,11 @@ class Outcome:
         if self.exit_code == 0:
             said = self._checked() if self.checks_only else self.publication
             return f"{said} in {self.seconds:.1f} s."
-        kept = "" if self.checks_only else " Nothing was published: consumers see what they saw."
+        kept = " Nothing was published: consumers see what they saw."
+        if self.publication.startswith("Release "):
+            # A release is made from marts, and what failed is above none of them.
+            kept = f" {self.publication}: nothing in it is made from what failed."
+        kept = "" if self.checks_only else kept
         if self.exit_code == 1:
             return f"The data is bad.{kept}"
         return f"It could not be done.{kept}"
@@ -46,7 +50,8 @@ class Outcome:
         if self.exit_code == 0:
             seen = [row.address for row in self.assets]
             shown = next((a for a in seen if a.startswith("published/")), seen[-1] if seen else "")
-            return f"Next: assetops show {shown}, or assetops up to look around."
+            show = f"assetops show {shown}, or " if shown else ""
+            return f"Next: {show}assetops up to look around."
         return f"Mend what is named above and run the command again. Run {self.run_id}"
 
     def as_json(self) -> dict[str, Any]:
