@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,8 +27,10 @@ def work(context):
     context.log.info(str(Path.cwd()))
 
 @dg.op
-def sleep():
-    time.sleep(600)
+def talk(context):
+    while True:
+        context.log.info("still here")
+        time.sleep(0.05)
 
 @dg.job(executor_def=dg.in_process_executor)
 def quick():
@@ -35,7 +38,7 @@ def quick():
 
 @dg.job(executor_def=dg.in_process_executor)
 def endless():
-    sleep()
+    talk()
 """
 END = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
@@ -103,6 +106,26 @@ def test_a_run_is_forked_and_works_where_it_was_launched(instance, launched, tmp
     _, _, pid = run.tags[FORKED_TAG].split()
     assert f"Started process for run (pid: {pid})." in said(instance, run)
     assert str(tmp_path) in said(instance, run)
+
+
+def test_whoever_watches_a_run_is_told_while_it_runs(instance, launched):
+    run = launched("endless", dg.DagsterRunStatus.STARTED)
+    heard, there = threading.Event(), 0
+
+    def hear(entry: dg.EventLogEntry, _: str) -> None:
+        nonlocal there
+        if entry.user_message == "still here" and not heard.is_set():
+            there = len(instance.all_logs(run.run_id))
+            heard.set()
+
+    instance.watch_event_logs(run.run_id, None, hear)
+    try:
+        assert heard.wait(timeout=60)
+        # SQLite itself changes the file, which is what is watched, after many more.
+        assert there < 100
+    finally:
+        instance.run_launcher.terminate(run.run_id)
+    reached(instance, run, *END)
 
 
 def test_a_run_whose_process_is_killed_has_failed_at_once(instance, launched, template):

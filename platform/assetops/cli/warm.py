@@ -17,7 +17,12 @@ from assetops.settings import Settings, child_environment, dagster_home
 
 # What a run imports before and while it works; none of it knows of a project.
 IMPORTS = (
-    *("dagster._cli.api", "dagster._core.storage.sqlite_storage", "upath"),
+    *(
+        "assetops.cli.event_log",
+        "dagster._cli.api",
+        "dagster._core.storage.sqlite_storage",
+        "upath",
+    ),
     *("dagster._core.storage.local_compute_log_manager", "dagster_dbt"),
     *("dbt.cli.main", "dbt.task.build", "dbt.adapters.duckdb"),
     *("assetops.build", "assetops.quality.engine", "assetops.publish.publication"),

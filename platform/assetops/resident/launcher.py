@@ -25,6 +25,8 @@ from assetops.settings import own_environment, template_socket
 
 # On a run whose process was forked: which run, since a retry takes its parent's tags, and its pid.
 FORKED_TAG = "assetops/forked_as"
+# What a forked process runs. It is of the command line's world, where runs keep their log open.
+_WORKER = "assetops.cli.run_worker"
 
 
 class TemplateRunLauncher(DefaultRunLauncher):
@@ -94,7 +96,7 @@ class TemplateRunLauncher(DefaultRunLauncher):
         with open(os.devnull) as nothing:
             process = Forked(
                 socket,
-                ["-m", "dagster", "api", "execute_run", serialize_value(what)],
+                ["-m", _WORKER, serialize_value(what)],
                 folder=Path.cwd(),
                 environment=own_environment(),
                 files=[nothing.fileno(), 1, 2],
