@@ -136,7 +136,7 @@ def open_platform(root: Path) -> Platform:
         WarehouseLock(settings.lock, wait=settings.warehouse_wait),
         memory_limit=settings.memory_limit,
         suite_memory=settings.suite_memory,
-        foreign=settings.dbt_project if settings.warehouse_file else None,
+        foreign=settings.dbt_start if settings.warehouse_file else None,
         session=profile.session if settings.warehouse_file else (),
     )
     return Platform(

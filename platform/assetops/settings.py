@@ -44,6 +44,10 @@ class Settings(BaseModel):
     dbt_profiles_dir: Path | None = Field(
         default=None, description="Where profiles.yml is; by default where dbt would look."
     )
+    dbt_start_dir: Path | None = Field(
+        default=None,
+        description="Where dbt is started and relative paths begin; by default the dbt project.",
+    )
     target: str | None = Field(
         default=None, description="The target in profiles.yml; by default that of the env's name."
     )
@@ -152,6 +156,13 @@ class Settings(BaseModel):
         """The dbt project."""
         # Not resolved: a link may lead elsewhere tomorrow.
         return Path(os.path.normpath(self.root / self.dbt_project_dir))
+
+    @property
+    def dbt_start(self) -> Path:
+        """Where dbt is started, so that relative paths in profiles and models begin there."""
+        if self.dbt_start_dir is None:
+            return self.dbt_project
+        return Path(os.path.normpath(self.root / self.dbt_start_dir))
 
     @property
     def dbt_profiles(self) -> Path:

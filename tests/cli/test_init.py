@@ -229,6 +229,17 @@ def test_a_folder_with_something_in_it_stays_as_it_is(
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
 
 
+def test_a_profile_above_the_project_is_found_as_dbt_would_find_it_there(
+    alone: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "shop" / "transform").mkdir()
+    (tmp_path / "shop" / "dbt_project.yml").rename(tmp_path / "shop/transform/dbt_project.yml")
+    wrong = "shop: {outputs: {dev: {type: redshift}}}"
+    said = alone("desk", "--dbt-project", "shop/transform", profile=wrong)
+    assert said.returncode == 2
+    assert f"{tmp_path}/shop/profiles.yml: profile shop, target dev is of type" in said.stderr
+
+
 def test_a_project_that_does_not_parse_is_named_in_dbts_words(
     alone: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

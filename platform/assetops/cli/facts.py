@@ -6,7 +6,7 @@ from typing import Any
 from assetops.build import Platform
 from assetops.errors import WarehouseBusy
 from assetops.history import History
-from assetops.model import Dataset, Release, timedelta_of
+from assetops.model import Dataset, Kind, Release, timedelta_of
 from assetops.quality.promises import promises_of
 from assetops.quality.score import RUNS, graded_checks, score_of, trend_of
 from assetops.warehouse import journal
@@ -82,7 +82,9 @@ def _warehouse_facts(platform: Platform, dataset: Dataset) -> tuple[dict[str, An
         platform.warehouse.lock.wait = patient
     facts: dict[str, Any] = _held_facts(dataset, held)
     if not columns:
-        return {"rows": "not built yet: assetops build", **facts}, {}
+        foreign = dataset.kind is Kind.SOURCE and not dataset.contract.ingest
+        missing = "no such table in the warehouse" if foreign else "not built yet: assetops build"
+        return {"rows": missing, **facts}, {}
     if (rows := counts.get(str(dataset.relation))) is not None:
         facts["rows"] = f"{rows:,}"
     if loads:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from assetops.cli.starter import check_folder, example_files, module_name, platform_files, write
 from assetops.errors import ConfigError
+from assetops.settings import Settings
 
 if TYPE_CHECKING:
     from assetops.model import Dataset
@@ -74,6 +75,8 @@ def _around(
     chosen: dict[str, str] = {"dbt_project_dir": _seen_from(folder, dbt_project)}
     if profiles_dir:
         chosen["dbt_profiles_dir"] = _seen_from(folder, profiles_dir)
+    elif start := _started_from(dbt_project):
+        chosen["dbt_profiles_dir"] = chosen["dbt_start_dir"] = _seen_from(folder, start)
     if target:
         chosen["target"] = target
     chosen["publish"] = "marts"
@@ -91,6 +94,19 @@ def _around(
             # What dbt has read it need not read again.
             shutil.copytree(parsed, folder.resolve() / parsed.relative_to(tried))
         _tell(console, project, published, tried=tried, folder=folder.resolve())
+
+
+def _started_from(dbt_project: Path) -> Path | None:
+    """Return the folder above a dbt project in which dbt, started there, finds its profiles.yml."""
+    project = dbt_project.resolve()
+    found = Settings(root=project, dbt_project_dir=Path()).dbt_profiles
+    if found != Path.home() / ".dbt":
+        return None
+    above, repository = list(project.parents), _repository(project)
+    places = [p for p in above if repository and p.is_relative_to(repository)] or above[:1]
+    # What dbt itself would look at first, and last.
+    places = [Path.cwd(), *([] if (found / "profiles.yml").exists() else places)]
+    return next((p for p in places if (p / "profiles.yml").exists()), None)
 
 
 def _files(

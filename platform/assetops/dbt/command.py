@@ -64,7 +64,7 @@ class Command:
                 words,
                 env={**child_environment(self.settings), **_flags(self.settings)},
                 # Paths in the project and in the profile start here.
-                cwd=self.settings.dbt_project,
+                cwd=self.settings.dbt_start,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

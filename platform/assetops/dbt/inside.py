@@ -118,7 +118,7 @@ def _run(settings: Settings, arguments: Sequence[str], put: Any, run_id: str) ->
     manifest = _manifest(settings, run_id)
     try:
         # Paths in the project and in the profile start in its folder, and so does its owner.
-        with contextlib.chdir(settings.dbt_project):
+        with contextlib.chdir(settings.dbt_start):
             # Events go to the callback; dbt's own logs would format each of them for nobody.
             return dbtRunner(manifest=manifest, callbacks=[put]).invoke([*_FLAGS, *arguments])
     finally:

@@ -142,7 +142,7 @@ def _parse(settings: Settings, target: Path) -> None:
             words,
             env={**child_environment(settings), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
             # Paths in the project and in the profile start here.
-            cwd=settings.dbt_project,
+            cwd=settings.dbt_start,
             capture_output=True,
             text=True,
             check=False,

@@ -67,8 +67,8 @@ def read_profile(settings: Settings) -> Profile:
         file,
         name,
         target,
-        warehouse=_warehouse(output, where, mend, render=render, project=settings.dbt_project),
-        session=tuple(_session(output, render, settings.dbt_project)),
+        warehouse=_warehouse(output, where, mend, render=render, start=settings.dbt_start),
+        session=tuple(_session(output, render, settings.dbt_start)),
     )
 
 
@@ -118,7 +118,7 @@ def _target(settings: Settings, outputs: Mapping[str, Any], default: str) -> str
 
 
 def _warehouse(
-    output: Mapping[str, Any], where: str, mend: str, *, render: "_Renderer", project: Path
+    output: Mapping[str, Any], where: str, mend: str, *, render: "_Renderer", start: Path
 ) -> Path:
     kind = render(output.get("type") or "nothing")
     if kind != "duckdb":
@@ -132,7 +132,7 @@ def _warehouse(
         raise ConfigError(f"{where} is a DuckLake, not a DuckDB file. {mend}")
     # As DuckDB will call it when dbt runs in the project's folder: were a link followed here alone,
     # one process would open the file twice.
-    return Path(os.path.normpath(project.resolve() / Path(path).expanduser()))
+    return Path(os.path.normpath(start.resolve() / Path(path).expanduser()))
 
 
 def _is_duckdb(output: Any) -> bool:
@@ -141,7 +141,7 @@ def _is_duckdb(output: Any) -> bool:
     return not str(output.get("path") or ":memory:").startswith((":memory:", "md:", "motherduck:"))
 
 
-def _session(output: Mapping[str, Any], render: "_Renderer", project: Path) -> Iterator[str]:
+def _session(output: Mapping[str, Any], render: "_Renderer", start: Path) -> Iterator[str]:
     for name, value in (output.get("settings") or {}).items():
         yield f"set {quote(str(name))} = {literal(str(render(value)))}"
     for extension in output.get("extensions") or ():
@@ -150,7 +150,7 @@ def _session(output: Mapping[str, Any], render: "_Renderer", project: Path) -> I
     for attached in output.get("attach") or ():
         path = str(render(attached["path"]))
         if ":" not in path:
-            path = os.path.normpath(project.resolve() / Path(path).expanduser())
+            path = os.path.normpath(start.resolve() / Path(path).expanduser())
         alias = f" as {quote(str(render(attached['alias'])))}" if attached.get("alias") else ""
         kind = f", type {quote(str(render(attached['type'])))}" if attached.get("type") else ""
         # Only dbt writes there.

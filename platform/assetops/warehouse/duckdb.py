@@ -37,8 +37,8 @@ class Warehouse:
         self.lock = lock
         self.memory_limit = memory_limit
         self.memory = Memory(memory_limit, suite_memory)
-        # The folder of a dbt project whose own profile names the file: what that sets stays as it
-        # is, and paths in views start there.
+        # Where a dbt project is started whose own profile names the file: what that sets stays as
+        # it is, and paths in views begin there.
         self.foreign = foreign
         # What that profile tells each connection.
         self.session = session
