@@ -30,6 +30,8 @@ class Translator(DagsterDbtTranslator):
         )
         self.datasets = project.datasets
         self.partitions = partitions
+        # dagster-dbt asks for a node's spec again for each child and each test of it.
+        self._specs: dict[str, dg.AssetSpec] = {}
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         """Return the asset group of a dbt node, spelled as Dagster allows it."""
@@ -44,6 +46,13 @@ class Translator(DagsterDbtTranslator):
         self, manifest: Mapping[str, Any], unique_id: str, project: Any
     ) -> dg.AssetSpec:
         """Return the spec of a dbt node."""
+        if unique_id not in self._specs:
+            self._specs[unique_id] = self._asset_spec(manifest, unique_id, project)
+        return self._specs[unique_id]
+
+    def _asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
         dataset = self.datasets.get(unique_id)
         if dataset is None:
