@@ -1,5 +1,6 @@
 """The map: everything this platform does, assembled in the order data meets it."""
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -43,6 +44,7 @@ from assetops.warehouse.quarantine import forget
 from assetops.warehouse.snapshot import Snapshots
 
 BUILD_JOB = "build"
+Days = dg.DailyPartitionsDefinition | None
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,8 @@ def open_platform(root: Path) -> Platform:
 
 def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ()) -> dg.Definitions:
     """Return everything the platform at `root` does; `assets` are those that Python makes."""
+    # Definitions last as long as their process; to look for garbage in them was 2/5 of the load.
+    gc.set_threshold(100_000, 50, 50)
     platform = open_platform(root.resolve())
     platform.project.learn_parents(
         {
@@ -192,27 +196,22 @@ def batch_loader(platform: Platform) -> Loader:
     )
 
 
-def _ingestion(
-    platform: Platform, partitions: dg.DailyPartitionsDefinition | None
-) -> list[dg.AssetsDefinition]:
+def _ingestion(platform: Platform, partitions: Days) -> list[dg.AssetsDefinition]:
     suites, project = platform.light, platform.project
 
     def specs(dataset: Dataset) -> Sequence[dg.AssetCheckSpec]:
         suite = suites.get(dataset.address)
         return check_specs(suite, dg.AssetKey(dataset.key)) if suite else ()
 
-    work = Ingestion(
-        project, platform.warehouse, batch_loader(platform), Preflight(specs, as_check_result)
-    )
+    gate = Preflight(specs, as_check_result)
+    work = Ingestion(project, platform.warehouse, batch_loader(platform), gate)
     return ingested_assets(work, partitions)
 
 
-def _transformation(
-    platform: Platform, partitions: dg.DailyPartitionsDefinition | None
-) -> list[dg.AssetsDefinition]:
-    project, ledger = platform.project, platform.ledger
-    work = Transformation(project, platform.warehouse, ledger, platform.as_of, days_said)
-    return transformed_assets(work, platform.cut, partitions)
+def _transformation(platform: Platform, partitions: Days) -> list[dg.AssetsDefinition]:
+    cut, warehouse = platform.cut, platform.warehouse
+    work = Transformation(cut, warehouse, platform.ledger, platform.as_of, days_said)
+    return transformed_assets(work, partitions)
 
 
 def _python(

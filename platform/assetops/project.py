@@ -1,13 +1,15 @@
 """Where things are: the root, what its dbt manifest says, its contracts and its suites."""
 
+import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from assetops.dbt_tests import meta_of, tested_node, tests_by_node
 from assetops.errors import ConfigError, ContractError, did_you_mean
@@ -26,6 +28,7 @@ from assetops.settings import Settings, has_settings
 
 Node = Mapping[str, Any]
 Block = TypeVar("Block", bound=BaseModel)
+_KEPT = TypeAdapter(tuple[str, dict[str, Dataset]])
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,12 @@ class Project:
 
     settings: Settings
     manifest_path: Path
-    manifest: Mapping[str, Any]
     datasets: dict[str, Dataset]
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        """Dbt's manifest, whole: read by who runs dbt, too large to be read by all who look."""
+        return _manifest(self.manifest_path)
 
     @property
     def suites_dir(self) -> Path:
@@ -119,9 +126,43 @@ def find_root(start: Path) -> Path:
 
 
 def load_project(settings: Settings, manifest_path: Path) -> Project:
-    """Read the manifest and every contract in it; a `ContractError` names file, model and key."""
-    manifest = json.loads(manifest_path.read_text())
+    """Read every contract in the manifest; a `ContractError` names file, model and key.
+
+    What they say is kept beside the manifest, and read again only when that has changed.
+    """
+    kept = manifest_path.with_name("datasets.json")
+    key = key_of_files(manifest_path, *Path(__file__).parent.glob("*.py"))
+    key = f"{key} {settings.publish} {settings.catalog} {settings.dbt_project_dir}"
+    found = _kept(kept, key)
+    if found is None:
+        found = _datasets(_manifest(manifest_path), settings)
+        aside = kept.with_suffix(f".{os.getpid()}")
+        aside.write_bytes(_KEPT.dump_json((key, found)))
+        aside.replace(kept)
+    return Project(settings, manifest_path, found)
+
+
+def key_of_files(*files: Path) -> str:
+    """Return what stands for the contents of files: their names, sizes and times of change."""
+    stats = [(file.name, stat.st_size, stat.st_mtime_ns) for file in files if (stat := file.stat())]
+    return hashlib.sha256(repr(sorted(stats)).encode()).hexdigest()
+
+
+def _kept(file: Path, key: str) -> dict[str, Dataset] | None:
+    try:
+        known, found = _KEPT.validate_json(file.read_bytes())
+        return found if known == key else None
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads(path.read_bytes())
     fit_test_names(manifest)
+    return manifest
+
+
+def _datasets(manifest: Node, settings: Settings) -> dict[str, Dataset]:
     tests = tests_by_node(manifest)
     nodes = {**manifest["sources"], **manifest["nodes"]}
     datasets = {
@@ -133,7 +174,7 @@ def load_project(settings: Settings, manifest_path: Path) -> Project:
     if settings.publish == "marts":
         datasets = with_marts(datasets, manifest, settings.catalog)
     _reject_name_clashes(datasets)
-    return Project(settings, manifest_path, manifest, datasets)
+    return datasets
 
 
 def _dataset(node: Node, manifest: Node, settings: Settings, tests: tuple[DbtTest, ...]) -> Dataset:

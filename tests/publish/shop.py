@@ -66,7 +66,7 @@ class Shop:
         self.manifest = root / "manifest.json"
         self.manifest.write_text('{"nodes": {}}')
         datasets = {dataset.unique_id: dataset for dataset in map(mart, names)}
-        self.project = Project(self.settings, self.manifest, {}, datasets)
+        self.project = Project(self.settings, self.manifest, datasets)
 
     @property
     def published(self) -> Path:

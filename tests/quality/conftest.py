@@ -141,7 +141,6 @@ def project(tmp_path: Path) -> Project:
     return Project(
         settings=Settings(root=tmp_path),
         manifest_path=tmp_path / "manifest.json",
-        manifest={},
         datasets={dataset.unique_id: dataset for dataset in (MART, SOURCE)},
     )
 

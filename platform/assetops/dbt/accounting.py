@@ -19,7 +19,6 @@ def remember(
     warehouse: Warehouse,
     ledger: Ledger,
     results: Mapping[str, NodeResult],
-    *,
     run_id: str,
     days: str | None,
 ) -> None:

@@ -1,10 +1,10 @@
 """dbt's models, snapshots and seeds as assets, and its tests as checks that block."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster._core.definitions.source_asset import (
@@ -13,25 +13,32 @@ from dagster._core.definitions.source_asset import (
 
 from assetops.dbt.accounting import raise_for, remember
 from assetops.dbt.cut import Cut
-from assetops.dbt.invoke import Invocation, build_arguments
-from assetops.dbt.specs import Step, Translator, steps_of, with_places
+from assetops.dbt.steps import Step, steps_of
 from assetops.dbt.unit_tests import UnitTests
 from assetops.ledger import Ledger
 from assetops.model import ONLY_PENDING, Dataset
 from assetops.project import Project
 from assetops.warehouse import Warehouse, journal
 
+if TYPE_CHECKING:
+    from assetops.dbt.invoke import Invocation
+
 
 @dataclass(frozen=True)
 class Transformation:
     """What a dbt run needs besides Dagster's context."""
 
-    project: Project
+    cut: Cut
     warehouse: Warehouse
     ledger: Ledger
     as_of: Callable[[], datetime | None]
     # Says which days a run is about, by its tags: its results are remembered with them.
     days: Callable[[Mapping[str, str]], str | None]
+
+    @property
+    def project(self) -> Project:
+        """What the graph is of."""
+        return self.cut.project
 
     def docs(self, asset: dg.AssetKey, run: dg.DagsterRun) -> str:
         """Return where a person reads what a run found on an asset."""
@@ -40,21 +47,15 @@ class Transformation:
 
 
 def transformed_assets(
-    work: Transformation, cut: Cut, partitions: dg.PartitionsDefinition[str] | None
+    work: Transformation, partitions: dg.PartitionsDefinition[str] | None
 ) -> list[dg.AssetsDefinition]:
     """Return the dbt project as few definitions: one for each part of the cut."""
-    translator = Translator(work.project, partitions)
-    manifest = with_places(cut)
-    return [
-        _assets(work, translator, step, manifest) for step in steps_of(cut, translator, manifest)
-    ]
+    return [_assets(work, step) for step in steps_of(work.cut, partitions)]
 
 
-def _assets(
-    work: Transformation, translator: Translator, step: Step, manifest: Mapping[str, Any]
-) -> dg.AssetsDefinition:
+def _assets(work: Transformation, step: Step) -> dg.AssetsDefinition:
     if not step.assets:
-        return _checks(work, translator, step, manifest)
+        return _checks(work, step)
 
     @dg.multi_asset(
         name=step.part.name,
@@ -67,14 +68,12 @@ def _assets(
         allow_arbitrary_check_specs=True,
     )
     def dbt(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from _build(context.op_execution_context, work, translator, step, manifest)
+        yield from _build(context.op_execution_context, work, step)
 
     return dbt
 
 
-def _checks(
-    work: Transformation, translator: Translator, step: Step, manifest: Mapping[str, Any]
-) -> dg.AssetChecksDefinition:
+def _checks(work: Transformation, step: Step) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name=step.part.name,
         specs=step.checks,
@@ -85,60 +84,61 @@ def _checks(
         op_tags={"dagster/priority": "1"},
     )
     def tests(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
-        yield from _build(context.op_execution_context, work, translator, step, manifest)
+        yield from _build(context.op_execution_context, work, step)
 
     return tests
 
 
-def _build(
-    context: dg.OpExecutionContext,
-    work: Transformation,
-    translator: Translator,
-    step: Step,
-    manifest: Mapping[str, Any],
-) -> Iterator[Any]:
-    settings = work.project.settings
+def _build(context: dg.OpExecutionContext, work: Transformation, step: Step) -> Iterator[Any]:
+    from assetops.dbt.specs import Translator, with_places
+
+    translator, manifest = Translator(work.project), with_places(work.cut)
     chosen = _chosen(context, work.project, step)
     landed = _landed_partitions(context, work, chosen)
-    artifacts = settings.dbt_target / "runs" / context.run.run_id / step.part.name
-    artifacts.mkdir(parents=True, exist_ok=True)
     variables = _variables(context, work.project, work.as_of())
-    unit_tests = UnitTests(settings, variables)
-    arguments = build_arguments(
-        settings,
-        nodes=[
-            *_nodes(context, work.project, step, chosen),
-            *unit_tests.due(_unit_tests(work.project, chosen)),
-        ],
-        manifest=work.project.manifest,
-        variables=variables,
-        artifacts=artifacts,
-    )
-    invocation = Invocation(settings, arguments, context.run.run_id, artifacts)
+    unit_tests = UnitTests(work.project.settings, variables)
+    due = unit_tests.due(_unit_tests(work.project, chosen))
+    nodes = [*_nodes(context, work.project, step, chosen), *due]
+    invocation = _invocation(context, work, step, nodes, variables)
     unreported = {key.to_python_identifier() for key in context.selected_asset_keys}
     unreported |= {key.to_user_string() for key in context.selected_asset_check_keys}
     for event in _events(context, work, invocation, translator, manifest):
         unreported.discard(_reported(event))
         yield from _as_reported(context, work, event, landed)
-    remember(
-        work.project,
-        work.warehouse,
-        work.ledger,
-        invocation.results,
-        run_id=context.run.run_id,
-        days=work.days(context.run.tags),
+    days, results = work.days(context.run.tags), invocation.results
+    remember(work.project, work.warehouse, work.ledger, results, context.run.run_id, days)
+    unit_tests.remember(results)
+    raise_for(results, sorted(unreported), work.project)
+
+
+def _invocation(
+    context: dg.OpExecutionContext,
+    work: Transformation,
+    step: Step,
+    nodes: Collection[str],
+    variables: Mapping[str, Any],
+) -> "Invocation":
+    # dagster-dbt takes a second to import, and loads of the code location do without it.
+    from assetops.dbt.invoke import Invocation, build_arguments
+
+    settings = work.project.settings
+    artifacts = settings.dbt_target / "runs" / context.run.run_id / step.part.name
+    artifacts.mkdir(parents=True, exist_ok=True)
+    arguments = build_arguments(
+        settings,
+        nodes=nodes,
+        manifest=work.project.manifest,
+        variables=variables,
+        artifacts=artifacts,
     )
-    unit_tests.remember(
-        {i: result.status for i, result in invocation.results.items() if i.startswith("unit_test.")}
-    )
-    raise_for(invocation.results, sorted(unreported), work.project)
+    return Invocation(settings, arguments, context.run.run_id, artifacts)
 
 
 def _events(
     context: dg.OpExecutionContext,
     work: Transformation,
-    invocation: Invocation,
-    translator: Translator,
+    invocation: "Invocation",
+    translator: Any,
     manifest: Mapping[str, Any],
 ) -> Iterator[Any]:
     """Yield dagster-dbt's events while dbt works; whoever stops iterating stops dbt."""

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -56,13 +57,17 @@ def refresh_manifest(settings: Settings) -> Path:
 
 
 def content_key(settings: Settings) -> str:
-    """Return what stands for the dbt project's files, dbt's version and the environment."""
+    """Return what stands for the dbt project's files, dbt's version and the environment.
+
+    It stays the same where the whole platform is copied or moved.
+    """
     profile, project = settings.dbt_profiles / "profiles.yml", settings.dbt_project
-    chosen = f"{version('dbt-core')} {settings.env} {settings.target} {project} {profile}"
+    chosen = f"{version('dbt-core')} {settings.env} {settings.target} {settings.dbt_project_dir}"
     digest = hashlib.sha256(chosen.encode())
-    for file in [*_files(project), *[profile] * profile.exists()]:
-        stat = file.stat()
-        digest.update(f"{file} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    for file in [*_files(project), *[str(profile)] * profile.exists()]:
+        stat = os.stat(file)
+        name = os.path.relpath(file, project)
+        digest.update(f"{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
@@ -83,13 +88,14 @@ def _variables_file(settings: Settings) -> Path:
 
 def _variables_in(settings: Settings) -> set[str]:
     found: set[str] = set()
-    for file in [*_files(settings.dbt_project), settings.dbt_profiles / "profiles.yml"]:
+    for read in (*_files(settings.dbt_project), str(settings.dbt_profiles / "profiles.yml")):
+        file = Path(read)
         if file.suffix in (".sql", ".yml", ".yaml", ".py") and file.exists():
             found |= set(_VARIABLE.findall(file.read_text(errors="replace")))
     return found
 
 
-def _files(project: Path) -> Iterator[Path]:
+def _files(project: Path) -> Iterator[str]:
     """Yield the files that dbt reads; its project's folder may have others, that builds write."""
     yield from _own_files(project)
     for installed in _folders(project, {"packages-install-path": ["dbt_packages"]}):
@@ -98,13 +104,13 @@ def _files(project: Path) -> Iterator[Path]:
             yield from _own_files(package.parent)
 
 
-def _own_files(project: Path) -> Iterator[Path]:
+def _own_files(project: Path) -> Iterator[str]:
     for entry in sorted(project.iterdir()):
         if entry.is_file() and entry.suffix in (".yml", ".yaml"):
-            yield entry
+            yield str(entry)
     for name in _folders(project, _PATHS):
         if (project / name).is_dir():
-            yield from _below(project / name)
+            yield from _below(str(project / name))
 
 
 def _folders(project: Path, keys: Mapping[str, list[str]]) -> list[str]:
@@ -119,14 +125,16 @@ def _folders(project: Path, keys: Mapping[str, list[str]]) -> list[str]:
         return []
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for entry in sorted(folder.iterdir()):
+def _below(folder: str) -> Iterator[str]:
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
         if entry.name.startswith(".") or entry.name in _LEFT_OUT:
             continue
         if entry.is_dir():
-            yield from _below(entry)
-        elif entry.is_file() and entry.suffix not in _WRITTEN:
-            yield entry
+            yield from _below(entry.path)
+        elif entry.is_file() and os.path.splitext(entry.name)[1] not in _WRITTEN:
+            yield entry.path
 
 
 def _parse(settings: Settings, target: Path) -> None:

@@ -2,34 +2,34 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
-from assetops.dbt.cut import Cut, Part
+from assetops.dbt.cut import Cut
+from assetops.dbt.steps import Step
 from assetops.errors import ConfigError
 from assetops.model import Kind
 from assetops.project import Project
 
 # What Dagster does not allow in the name of a group.
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]")
+_ITS_OWN = {"dagster_dbt/manifest", "dagster_dbt/dagster_dbt_translator", "dagster_dbt/project"}
 
 
 class Translator(DagsterDbtTranslator):
     """dagster-dbt's translation, with what the contract adds."""
 
-    def __init__(self, project: Project, partitions: dg.PartitionsDefinition[str] | None) -> None:
-        """Translate the project's nodes; those with a daily contract get the partitions."""
+    def __init__(self, project: Project) -> None:
+        """Translate the project's nodes."""
         super().__init__(
             DagsterDbtTranslatorSettings(
                 enable_asset_checks=True, enable_source_tests_as_checks=True
             )
         )
         self.datasets = project.datasets
-        self.partitions = partitions
         # dagster-dbt asks for a node's spec again for each child and each test of it.
         self._specs: dict[str, dg.AssetSpec] = {}
 
@@ -66,7 +66,6 @@ class Translator(DagsterDbtTranslator):
             if len(dataset.key) > 1
             else spec.group_name,
             owners=list(dataset.contract.owners),
-            partitions_def=self.partitions if dataset.contract.partition else None,
         )
 
     def get_asset_check_spec(
@@ -84,27 +83,16 @@ class Translator(DagsterDbtTranslator):
         return {test.name: test.description for test in tests}
 
 
-@dataclass(frozen=True)
-class Step:
-    """What one op builds and tests."""
-
-    part: Part
-    assets: list[dg.AssetSpec]
-    checks: list[dg.AssetCheckSpec]
-
-
-def steps_of(cut: Cut, translator: Translator, manifest: Mapping[str, Any]) -> Iterator[Step]:
-    """Yield a step for each part of the dbt graph.
-
-    Args:
-        cut: Says which nodes and tests are a part.
-        translator: Says what they are to Dagster.
-        manifest: In which each test is attached where the cut has put it.
-    """
+def translated(cut: Cut) -> Iterator[Step]:
+    """Yield a step for each part of the dbt graph, without the partitions of its assets."""
+    translator, manifest = Translator(cut.project), with_places(cut)
     project = cut.project
 
     def spec(unique_id: str) -> dg.AssetSpec:
-        return translator.get_asset_spec(manifest, unique_id, None)
+        spec = translator.get_asset_spec(manifest, unique_id, None)
+        # The manifest itself and the translator, which dagster-dbt reads from no asset of ours.
+        kept = {name: value for name, value in spec.metadata.items() if name not in _ITS_OWN}
+        return spec.replace_attributes(metadata=kept)
 
     for part in cut.parts:
         checks = []

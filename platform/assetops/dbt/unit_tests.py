@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from assetops.dbt.manifest import content_key
+from assetops.dbt.results import NodeResult
 from assetops.settings import Settings
 
 
@@ -27,8 +28,9 @@ class UnitTests:
         """Return those of the tests that have not passed on this code."""
         return [test for test in tests if self._passed.get(test) != self._state]
 
-    def remember(self, statuses: Mapping[str, str]) -> None:
-        """Keep which have passed, given each test's status in dbt's words."""
+    def remember(self, results: Mapping[str, NodeResult]) -> None:
+        """Keep which have passed, of all that an invocation came to."""
+        statuses = {i: r.status for i, r in results.items() if i.startswith("unit_test.")}
         if statuses:
             passed = {test: self._state for test, status in statuses.items() if status == "pass"}
             kept = {test: s for test, s in self._passed.items() if test not in statuses}
