@@ -131,13 +131,12 @@ def load_project(settings: Settings, manifest_path: Path) -> Project:
     What they say is kept beside the manifest, and read again only when that has changed.
     """
     kept = manifest_path.with_name("datasets.json")
-    key = key_of_files(manifest_path, *Path(__file__).parent.glob("*.py"))
-    key = f"{key} {settings.publish} {settings.catalog} {settings.dbt_project_dir}"
+    files = key_of_files(manifest_path, *Path(__file__).parent.glob("*.py"))
+    key = f"{files} {settings.publish} {settings.catalog} {settings.dbt_project_dir}"
     found = _kept(kept, key)
     if found is None:
         found = _datasets(_manifest(manifest_path), settings)
-        aside = kept.with_suffix(f".{os.getpid()}")
-        aside.write_bytes(_KEPT.dump_json((key, found)))
+        (aside := kept.with_suffix(f".{os.getpid()}")).write_bytes(_KEPT.dump_json((key, found)))
         aside.replace(kept)
     return Project(settings, manifest_path, found)
 

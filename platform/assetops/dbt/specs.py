@@ -1,7 +1,7 @@
 """The dbt graph as Dagster sees it: the specs of its assets and checks, one step for each part."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -91,8 +91,10 @@ def translated(cut: Cut) -> Iterator[Step]:
     def spec(unique_id: str) -> dg.AssetSpec:
         spec = translator.get_asset_spec(manifest, unique_id, None)
         # The manifest itself and the translator, which dagster-dbt reads from no asset of ours.
-        kept = {name: value for name, value in spec.metadata.items() if name not in _ITS_OWN}
-        return spec.replace_attributes(metadata=kept)
+        return spec.replace_attributes(
+            metadata=_without(spec.metadata, _ITS_OWN),
+            deps=[dep._replace(metadata=_without(dep.metadata, _ITS_OWN)) for dep in spec.deps],
+        )
 
     for part in cut.parts:
         checks = []
@@ -119,11 +121,14 @@ def with_places(cut: Cut) -> Mapping[str, Any]:
                 "attached_node": at,
                 "depends_on": {**node["depends_on"], "nodes": seen},
                 # A place that the yml asks for has been heard by whoever made the cut.
-                "meta": _without_place(node.get("meta", {})),
-                "config": {**node["config"], "meta": _without_place(node["config"]["meta"])},
+                "meta": _without(node.get("meta", {}), {"dagster"}),
+                "config": {
+                    **node["config"],
+                    "meta": _without(node["config"]["meta"], {"dagster"}),
+                },
             }
     return {**manifest, "nodes": nodes, "parent_map": parents}
 
 
-def _without_place(meta: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in meta.items() if name != "dagster"}
+def _without(mapping: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name not in names}

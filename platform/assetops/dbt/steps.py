@@ -53,12 +53,12 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, thing: Any) -> Any:
         if isinstance(thing, dg.AssetDep):
-            return _dep, (thing.asset_key, thing.partition_mapping)
+            return _dep, (thing.asset_key, thing.partition_mapping, thing.metadata)
         return NotImplemented
 
 
-def _dep(key: dg.AssetKey, mapping: dg.PartitionMapping | None) -> dg.AssetDep:
-    return dg.AssetDep(key, partition_mapping=mapping)
+def _dep(key: dg.AssetKey, mapping: dg.PartitionMapping | None, metadata: Any) -> dg.AssetDep:
+    return dg.AssetDep(key, partition_mapping=mapping, metadata=metadata)
 
 
 def _by_day(step: Step, daily: set[dg.AssetKey], partitions: Any) -> Iterator[dg.AssetSpec]:
