@@ -86,7 +86,8 @@ def draft_suite(
     fields, unknown = _fields(dataset, described(connection, relation.quoted))
     looked_at = _sampled(connection, relation, sample) if sample else relation.quoted
     scan = _measured(connection, dataset, looked_at, fields, day)
-    subject = Subject(dataset, scan, as_of, sampled=bool(sample and scan.whole.rows >= sample))
+    sampled = bool(sample and scan.whole.rows >= sample)
+    subject = Subject(dataset, scan, as_of, sampled=sampled, unknown=unknown)
     subject.left += [f"{name}: {dataset.file} does not have it" for name in unknown]
     scan.look_closer(_closer(subject))
     counts = _row_counts(connection, relation, subject) if subject.sampled else _counted(scan)

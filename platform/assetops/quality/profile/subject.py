@@ -1,7 +1,7 @@
 """What the rules of a draft are told: the dataset, its scan, and who says what already."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,8 @@ class Subject:
     scan: Scan
     as_of: datetime | None = None
     sampled: bool = False
+    # Columns of the table that the yml does not have.
+    unknown: Sequence[str] = ()
     left: list[str] = field(default_factory=list)
 
     @property

@@ -29,12 +29,15 @@ def column_order(
     if subject.batched:
         subject.left.append("columns and types: the contract of a landing file has them")
         return
-    yield propose(
-        COLUMNS,
-        Severity.CRITICAL,
-        f"The {len(fields)} columns of the table, for whoever reads it by position.",
-        column_list=[f.name for f in fields],
-    )
+    if subject.unknown:
+        subject.left.append(f"the order of columns: {subject.dataset.file} does not have them all")
+    else:
+        yield propose(
+            COLUMNS,
+            Severity.CRITICAL,
+            f"The {len(fields)} columns of the table, for whoever reads it by position.",
+            column_list=[f.name for f in fields],
+        )
     if enforced:
         subject.left.append("types: dbt's contract enforces them")
         return
