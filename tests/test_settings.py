@@ -43,3 +43,31 @@ def test_a_bad_value_is_never_repeated_since_it_may_be_a_secret(tmp_path: Path) 
 def test_as_of_can_be_set(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, {"ASSETOPS_AS_OF": "2026-01-31 06:00:00"})
     assert settings.as_of == datetime(2026, 1, 31, 6)
+
+
+def test_a_setting_may_be_written_and_the_environment_outranks_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.assetops]\nlanding = "in"\nreleases_kept = 3\n')
+    settings = load_settings(tmp_path, {"ASSETOPS_RELEASES_KEPT": "5"})
+    assert (settings.landing_dir, settings.releases_kept) == (tmp_path / "in", 5)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('landng = "in"', r"pyproject\.toml: tool\.assetops\.landng is no.*mean landing\?"),
+        ("releases_kept = 0", r"pyproject\.toml: tool\.assetops\.releases_kept: Input should be"),
+        ("warehouse_file = 1", r"warehouse_file is no setting"),
+        ("landing =", r"pyproject\.toml cannot be read: Invalid value \(at line 2"),
+    ],
+)
+def test_a_mistake_in_what_is_written_names_file_and_key(
+    tmp_path: Path, written: str, said: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.assetops]\n{written}\n")
+    with pytest.raises(ConfigError, match=said):
+        load_settings(tmp_path, {})
+
+
+def test_a_pyproject_that_only_speaks_of_settings_has_none(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\n# See [tool.assetops]\nname = 'x'\n")
+    assert load_settings(tmp_path, {}).landing is None

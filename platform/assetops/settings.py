@@ -1,6 +1,7 @@
 """Every environment variable, read once at the edge and passed inward as one frozen object."""
 
 import os
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -192,6 +193,7 @@ class Settings(BaseModel):
 
 # What other parts of the installation set under our prefix, and settings must not mistake.
 _NOT_SETTINGS = {"ASSETOPS_WAREHOUSE", _TEMPLATE := "ASSETOPS_TEMPLATE"}
+_SECTION = re.compile(r"^\[tool\.assetops\]", re.MULTILINE)
 
 
 def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -219,7 +221,7 @@ def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Setti
 def has_settings(folder: Path) -> bool:
     """Say whether a folder is the root of a platform by its pyproject.toml."""
     file = folder / "pyproject.toml"
-    return file.is_file() and "[tool.assetops]" in file.read_text(errors="replace")
+    return file.is_file() and bool(_SECTION.search(file.read_text(errors="replace")))
 
 
 def _written(root: Path, known: Collection[str]) -> dict[str, Any]:
@@ -228,7 +230,7 @@ def _written(root: Path, known: Collection[str]) -> dict[str, Any]:
     if not has_settings(root):
         return {}
     try:
-        written = tomllib.loads(file.read_text())["tool"]["assetops"]
+        written = tomllib.loads(file.read_text()).get("tool", {}).get("assetops", {})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}.") from None
     for name in written:
