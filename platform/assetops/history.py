@@ -77,9 +77,12 @@ class History:
 
     def errored_in(self, run_id: str) -> list[tuple[str, Verdict]]:
         """Return the checks that could not run in a run, each with its asset."""
+        # One that could run when the run tried again is none.
+        last = sa.select(sa.func.max(RESULTS.c.id)).where(RESULTS.c.run_id == run_id)
+        last = last.group_by(RESULTS.c.asset, RESULTS.c.check, RESULTS.c.partition)
         query = (
             sa.select(RESULTS.c.asset, RESULTS.c.verdict)
-            .where(RESULTS.c.run_id == run_id, RESULTS.c.status == Status.ERRORED)
+            .where(RESULTS.c.id.in_(last), RESULTS.c.status == Status.ERRORED)
             .order_by(RESULTS.c.id)
         )
         with self.ledger.connect() as connection:

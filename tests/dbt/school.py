@@ -1,5 +1,6 @@
 """A small dbt project in which every kind of node ends in every way, in a root of its own."""
 
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -78,22 +79,35 @@ unit_tests:
 """,
 }
 
+_DEFINITIONS = """from pathlib import Path
+from assetops import build_definitions
+defs = build_definitions(Path(__file__).parent)
+"""
+
 
 def make_school(root: Path, **changed: str) -> Path:
-    """Return a root with the project; `changed` replaces models, or drops those set to nothing."""
+    """Return a root with the project; `changed` adds or replaces models."""
     files = {**FILES, **{f"models/{name}.sql": sql for name, sql in changed.items()}}
     for name, text in files.items():
         file = root / "dbt_project" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     shutil.copy(REPO / "dagster.yaml", root)
+    (root / "workspace.yaml").write_text("load_from: [python_module: {module_name: school}]\n")
+    (root / "school.py").write_text(_DEFINITIONS)
     return root
 
 
-def build(root: Path, **options: str) -> Outcome:
+def build(root: Path, progress: Progress | None = None, **options: str) -> Outcome:
     """Build in this process, as `assetops build` does in its own."""
     platform, definitions = open_platform(root), build_definitions(root)
-    return run_build(platform, definitions, Progress(Console(quiet=True)), **options)
+    return run_build(platform, definitions, progress or Progress(Console(quiet=True)), **options)
+
+
+def ran(root: Path, run_id: str, step: str = "dbt") -> set[str]:
+    """Return the names of the nodes that dbt was told to run in a step, as its artifacts say."""
+    file = root / "data/dev/dbt/runs" / run_id / step / "run_results.json"
+    return {r["unique_id"].split(".", 2)[2] for r in json.loads(file.read_text())["results"]}
 
 
 def recorded(root: Path, run_id: str) -> list[dg.EventLogEntry]:

@@ -19,18 +19,29 @@ if TYPE_CHECKING:
 @click.command("build")
 @click.option("--select", help="Which assets: marts/customers, +marts/orders, group:marts.")
 @click.option("--partition", help="Rebuild a landing day, or FROM..TO; by default all that is new.")
+@click.option("--retry", is_flag=True, help="Only what the last build, which failed, left undone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(select: str | None, partition: str | None, as_json: bool) -> None:
+def command(select: str | None, partition: str | None, retry: bool, as_json: bool) -> None:
     """Bring in what has landed, build, check and publish."""
+    if retry and (select or partition):
+        raise click.UsageError("--retry knows what is left; it takes no --select or --partition.")
     started = time.monotonic()
     console = Console(stderr=as_json, highlight=False)
     with console.status("reading the project"):
+        from assetops.cli.retry import run_retry
         from assetops.cli.running import load_definitions, run_build
 
         platform = enter_platform()
         definitions = load_definitions(platform.settings.root)
     progress = Progress(console)
-    outcome = run_build(platform, definitions, progress, select=select, partition=partition)
+    if retry:
+        found = run_retry(platform, definitions, progress)
+        if isinstance(found, str):
+            click.echo(json.dumps({"run_id": None, "said": found}) if as_json else found)
+            return
+        outcome = found
+    else:
+        outcome = run_build(platform, definitions, progress, select=select, partition=partition)
     outcome.seconds = time.monotonic() - started
     if as_json:
         click.echo(json.dumps(outcome.as_json(), default=str))

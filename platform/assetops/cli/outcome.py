@@ -52,7 +52,8 @@ class Outcome:
             shown = next((a for a in seen if a.startswith("published/")), seen[-1] if seen else "")
             show = f"assetops show {shown}, or " if shown else ""
             return f"Next: {show}assetops up to look around."
-        return f"Mend what is named above and run the command again. Run {self.run_id}"
+        less = "" if self.checks_only else ", or assetops build --retry for what is left"
+        return f"Mend what is named above and run the command again{less}. Run {self.run_id}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome for a program."""

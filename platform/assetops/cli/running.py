@@ -5,7 +5,6 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,19 +12,18 @@ import dagster as dg
 import yaml
 
 from assetops.build import BUILD_JOB, Platform
+from assetops.cli.days import newest_pending, partition_tags
 from assetops.cli.event_log import kept_open
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
 from assetops.history import History
-from assetops.ingest.landing import landed_days
 from assetops.model import ONLY_PENDING
 from assetops.quality.deep import DEEP_JOB
 from assetops.settings import dagster_home
 from assetops.warehouse import WarehouseLock
 from assetops.warehouse.duckdb import row_counts
 
-FROM_TAG, TO_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 # On a run that lives and ends with the process of a command, the environment that it works in.
 PROCESS_TAG = "assetops/process_in"
 # The same for deep checks, which run beside others.
@@ -71,8 +69,8 @@ def run_build(
     """Run the build job on the selected assets and partitions."""
     job = definitions.resolve_job_def(BUILD_JOB)
     keys = _selected(definitions, select) if select else None
-    tags = _partition_tags(platform, partition)
-    return _run(platform, progress, job, tags, asset_selection=keys)
+    tags = partition_tags(platform, partition)
+    return run_job(platform, progress, job, tags, asset_selection=keys)
 
 
 def run_checks(
@@ -91,7 +89,7 @@ def run_checks(
             f"gx/expectations/{addresses[0]}.json."
         )
     subset = job.get_subset(asset_selection=set(), asset_check_selection=checks)
-    outcome = _run(platform, progress, subset, _partition_tags(platform, None))
+    outcome = run_job(platform, progress, subset, partition_tags(platform, None))
     outcome.checks_only = True
     return outcome
 
@@ -120,31 +118,32 @@ def run_deep_checks(
         platform.settings.home / "deep_checks.lock", wait=platform.settings.warehouse_wait
     )
     # Not the warehouse's lock: only for as long as one table is copied is that one needed.
-    with lock.held(f"run {run_id}", say=progress.say), _instance(platform) as instance:
+    with lock.held(f"run {run_id}", say=progress.say), open_instance(platform) as instance:
         tags = {DEEP_TAG: platform.settings.env.value}
-        result = _executed(instance, progress, subset, run_id, _mark(instance, tags))
+        result = _executed(instance, progress, subset, run_id, marked(instance, tags))
     _add_errored(platform, progress, run_id)
     checked = list(progress.assets.values())
     return Outcome(run_id, result.success, checked, progress.failures, "", checks_only=True)
 
 
-def _run(
+def run_job(
     platform: Platform,
     progress: Progress,
     job: dg.JobDefinition,
     tags: dict[str, str],
     asset_selection: Sequence[dg.AssetKey] | None = None,
 ) -> Outcome:
+    """Run a job, or a part of one, while no other run has the warehouse."""
     run_id = str(uuid4())
     with (
         # First, so that of two first runs at once only one makes the instance's files.
         platform.warehouse.hold(f"run {run_id}", say=progress.say),
-        _instance(platform) as instance,
+        open_instance(platform) as instance,
     ):
-        tags = {**_mark(instance, {PROCESS_TAG: platform.settings.env.value}), **tags}
+        tags = {**marked(instance, {PROCESS_TAG: platform.settings.env.value}), **tags}
         if ONLY_PENDING in tags:
             # Only now: whoever had the warehouse until now may have brought in what was pending.
-            tags |= _newest_pending(platform)
+            tags |= newest_pending(platform)
         result = _executed(instance, progress, job, run_id, tags, asset_selection)
         _add_row_counts(platform, progress)
     _add_errored(platform, progress, run_id)
@@ -157,7 +156,8 @@ def _run(
     )
 
 
-def _instance(platform: Platform) -> dg.DagsterInstance:
+def open_instance(platform: Platform) -> dg.DagsterInstance:
+    """Return the Dagster instance that records the runs; whoever asked closes it."""
     return dg.DagsterInstance.from_config(str(dagster_home(platform.settings)))
 
 
@@ -183,7 +183,7 @@ def _executed(
         )
 
 
-def _mark(instance: dg.DagsterInstance, tags: dict[str, str]) -> dict[str, str]:
+def marked(instance: dg.DagsterInstance, tags: dict[str, str]) -> dict[str, str]:
     """Return the tags of a run that ends with its process, and end those whose process was killed.
 
     They would stay STARTED for ever. Whoever holds the lock is the only run there is with its tag.
@@ -212,53 +212,6 @@ def _selected(definitions: dg.Definitions, select: str) -> list[dg.AssetKey]:
         known = [key.to_user_string() for key in graph.get_all_asset_keys()]
         raise AssetOpsError(f"--select {select} selects no asset.{did_you_mean(core, known)}")
     return sorted(keys)
-
-
-def _partition_tags(platform: Platform, partition: str | None) -> dict[str, str]:
-    """Return the tags of the run's partitions: those asked for, or the newest that landed.
-
-    A run that brings in all that is new says itself which partitions it has brought; to announce
-    the whole range would also announce its gaps.
-    """
-    landing = platform.settings.landing_dir
-    if not platform.project.partitioned:
-        if partition is not None:
-            raise AssetOpsError(f"--partition {partition}: no dataset here has partitions.")
-        return {ONLY_PENDING: "true"}
-    landed = landed_days(platform.project.ingested(), landing)
-    if not landed:
-        raise AssetOpsError(
-            f"Nothing has landed in {landing}. For the example: retail simulate --out "
-            f"{landing / 'retail'}"
-        )
-    if partition is None:
-        return {FROM_TAG: str(landed[-1]), TO_TAG: str(landed[-1]), ONLY_PENDING: "true"}
-    first, last = _days(partition)
-    if not any(first <= day <= last for day in landed):
-        raise AssetOpsError(
-            f"--partition {partition}: no file has landed there; landed are days from {landed[0]} "
-            f"to {landed[-1]}."
-        )
-    return {FROM_TAG: str(max(first, landed[0])), TO_TAG: str(min(last, landed[-1]))}
-
-
-def _newest_pending(platform: Platform) -> dict[str, str]:
-    """Return the tags that name the newest day that is to come in, if there is one."""
-    newest = max((b.partition for b in platform.pending() if b.partition), default=None)
-    return {FROM_TAG: str(newest), TO_TAG: str(newest)} if newest else {}
-
-
-def _days(partition: str) -> tuple[date, date]:
-    first, _, last = partition.partition("..")
-    try:
-        days = date.fromisoformat(first), date.fromisoformat(last or first)
-    except ValueError:
-        raise AssetOpsError(
-            f"--partition {partition}: expected a day such as 2026-01-31, or two as FROM..TO."
-        ) from None
-    if days[0] > days[1]:
-        raise AssetOpsError(f"--partition {partition}: it ends before it begins.")
-    return days
 
 
 def _add_row_counts(platform: Platform, progress: Progress) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from assetops.dbt.causes import all_pass
 from assetops.dbt.cut import Cut
 from assetops.dbt.results import NodeResult
 from assetops.ledger import Ledger
@@ -79,7 +80,7 @@ def raise_for(
 ) -> None:
     """Fail the step if a node did not succeed, or if what was planned has not been heard of.
 
-    What could not be done outranks what is bad.
+    What could not be done outranks what is bad. What fails for a passing reason may be tried again.
     """
     broken = [r for r in results.values() if r.status in ("error", "runtime error")]
     failed = [r for r in results.values() if r.status == "fail"]
@@ -90,7 +91,7 @@ def raise_for(
         raise dg.Failure(
             description="\n".join(said),
             metadata={EXIT_CODE: 2 if broken or not failed else 1},
-            allow_retries=False,
+            allow_retries=all_pass([*broken, *failed]),
         )
 
 

@@ -12,13 +12,17 @@ from dagster._core.definitions.source_asset import (
 )
 
 from assetops.dbt.accounting import raise_for, remember
+from assetops.dbt.artifacts import artifacts_of
+from assetops.dbt.causes import tried_again
 from assetops.dbt.cut import Cut
+from assetops.dbt.landed import landed_partitions, only_pending
+from assetops.dbt.resume import done_before
 from assetops.dbt.steps import Step, steps_of
 from assetops.dbt.unit_tests import UnitTests
 from assetops.ledger import Ledger
-from assetops.model import ONLY_PENDING, Dataset
+from assetops.model import Dataset
 from assetops.project import Project
-from assetops.warehouse import Warehouse, journal
+from assetops.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from assetops.dbt.invoke import Invocation
@@ -68,7 +72,7 @@ def _assets(work: Transformation, step: Step) -> dg.AssetsDefinition:
         allow_arbitrary_check_specs=True,
     )
     def dbt(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from _build(context.op_execution_context, work, step)
+        yield from _attempt(context.op_execution_context, work, step)
 
     return dbt
 
@@ -84,24 +88,43 @@ def _checks(work: Transformation, step: Step) -> dg.AssetChecksDefinition:
         op_tags={"dagster/priority": "1"},
     )
     def tests(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
-        yield from _build(context.op_execution_context, work, step)
+        yield from _attempt(context.op_execution_context, work, step)
 
     return tests
 
 
-def _build(context: dg.OpExecutionContext, work: Transformation, step: Step) -> Iterator[Any]:
+def _attempt(context: dg.OpExecutionContext, work: Transformation, step: Step) -> Iterator[Any]:
+    """Do what this step is to do and no earlier attempt at it has done."""
+    done = done_before(context)
+    yield from done.events(spec.key for spec in step.assets)
+    assets = context.selected_asset_keys - done.assets
+    checks = context.selected_asset_check_keys - done.checks.keys()
+    # Given nothing to build, dbt would build everything.
+    if assets or checks:
+        with tried_again(context, work.project.settings.dbt_retries):
+            yield from _build(context, work, step, assets, checks)
+
+
+def _build(
+    context: dg.OpExecutionContext,
+    work: Transformation,
+    step: Step,
+    assets: Collection[dg.AssetKey],
+    checks: Collection[dg.AssetCheckKey],
+) -> Iterator[Any]:
     from assetops.dbt.specs import Translator, with_places
 
     translator, manifest = Translator(work.project), with_places(work.cut)
-    chosen = _chosen(context, work.project, step)
-    landed = _landed_partitions(context, work, chosen)
+    chosen = _chosen(work.project, step, assets)
+    landed = landed_partitions(context, work.project, work.warehouse, chosen)
     variables = _variables(context, work.project, work.as_of())
     unit_tests = UnitTests(work.project.settings, variables)
     due = unit_tests.due(_unit_tests(work.project, chosen))
-    nodes = [*_nodes(context, work.project, step, chosen), *due]
+    built = [dataset.unique_id for dataset in chosen]
+    nodes = [*built, *_tests(work.project, step, checks), *due]
     invocation = _invocation(context, work, step, nodes, variables)
-    unreported = {key.to_python_identifier() for key in context.selected_asset_keys}
-    unreported |= {key.to_user_string() for key in context.selected_asset_check_keys}
+    unreported = {key.to_python_identifier() for key in assets}
+    unreported |= {key.to_user_string() for key in checks}
     for event in _events(context, work, invocation, translator, manifest):
         unreported.discard(_reported(event))
         yield from _as_reported(context, work, event, landed)
@@ -122,8 +145,7 @@ def _invocation(
     from assetops.dbt.invoke import Invocation, build_arguments
 
     settings = work.project.settings
-    artifacts = settings.dbt_target / "runs" / context.run.run_id / step.part.name
-    artifacts.mkdir(parents=True, exist_ok=True)
+    artifacts = artifacts_of(settings, context.run.run_id, step.part.name)
     arguments = build_arguments(
         settings,
         nodes=nodes,
@@ -155,24 +177,21 @@ def _events(
             )
 
 
-def _chosen(context: dg.OpExecutionContext, project: Project, step: Step) -> list[Dataset]:
+def _chosen(project: Project, step: Step, assets: Collection[dg.AssetKey]) -> list[Dataset]:
     """Return the datasets that this step is to build."""
     built = [project.datasets[unique_id] for unique_id in step.part.nodes]
-    return [d for d in built if dg.AssetKey(d.key) in context.selected_asset_keys]
+    return [dataset for dataset in built if dg.AssetKey(dataset.key) in assets]
 
 
-def _nodes(
-    context: dg.OpExecutionContext, project: Project, step: Step, chosen: Sequence[Dataset]
-) -> list[str]:
-    """Return the unique ids of what dbt is to build, and of the data tests that are asked for."""
-    checks = {(tuple(key.asset_key.path), key.name) for key in context.selected_asset_check_keys}
+def _tests(project: Project, step: Step, checks: Collection[dg.AssetCheckKey]) -> list[str]:
+    """Return the unique ids of the data tests that are these checks."""
+    asked = {(tuple(key.asset_key.path), key.name) for key in checks}
     nodes = project.manifest["nodes"]
-    tests = [
+    return [
         test
         for test, at in step.part.tests.items()
-        if (project.datasets[at].key, nodes[test]["name"]) in checks
+        if (project.datasets[at].key, nodes[test]["name"]) in asked
     ]
-    return [*(dataset.unique_id for dataset in chosen), *tests]
 
 
 def _unit_tests(project: Project, chosen: Sequence[Dataset]) -> Iterator[str]:
@@ -195,60 +214,10 @@ def _variables(
     # A project that takes in nothing may have a variable of that name, for something else.
     if as_of is not None and project.ingested():
         variables["as_of"] = f"{as_of:%Y-%m-%d %H:%M:%S}"
-    if context.has_partition_key_range and not _only_pending(context):
+    if context.has_partition_key_range and not only_pending(context):
         keys = context.partition_key_range
         variables |= {"rebuild_from": keys.start, "rebuild_to": keys.end}
     return variables
-
-
-def _landed_partitions(
-    context: dg.OpExecutionContext, work: Transformation, chosen: Sequence[Dataset]
-) -> dict[dg.AssetKey, list[str]]:
-    """Return, for each partitioned model, the landed days that this run brings into it.
-
-    These are the days asked for, and those that a source has had news of since the model was last
-    told of: by this run, or by one that did not get as far as the model.
-    """
-    wanted: set[str] = set()
-    if context.has_partition_key_range and not _only_pending(context):
-        wanted = set(context.partition_keys)
-    found = {}
-    for dataset in chosen:
-        if not dataset.contract.partition:
-            continue
-        key = dg.AssetKey(dataset.key)
-        told = _latest_events(context, key)
-        days: set[str] = set()
-        for source in _daily_sources(work.project, dataset):
-            with work.warehouse.connect() as connection:
-                standing = map(str, journal.standing_loads(connection, source.address))
-            news = _latest_events(context, dg.AssetKey(source.key))
-            days |= {
-                day
-                for day in standing
-                if day in wanted or day not in told or news.get(day, 0) > told[day]
-            }
-        found[key] = sorted(days)
-    return found
-
-
-def _daily_sources(project: Project, dataset: Dataset) -> list[Dataset]:
-    above = (project.datasets[unique_id] for unique_id in project.ancestors(dataset))
-    return [
-        source for source in above if source.contract.ingest and source.contract.ingest.partition
-    ]
-
-
-def _latest_events(context: dg.OpExecutionContext, key: dg.AssetKey) -> Mapping[str, int]:
-    """Return, by partition, a number that grows with each materialisation of any asset."""
-    storage = context.instance.event_log_storage
-    event = dg.DagsterEventType.ASSET_MATERIALIZATION
-    found: Mapping[str, int] = storage.get_latest_storage_id_by_partition(key, event)
-    return found
-
-
-def _only_pending(context: dg.OpExecutionContext) -> bool:
-    return ONLY_PENDING in context.run.tags
 
 
 def _as_reported(
