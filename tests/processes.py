@@ -43,6 +43,8 @@ def shared_template(folder: Path) -> Iterator[Path]:
                 path,
                 WARM,
                 environment=environment,
+                # Somebody may go on working while tests run.
+                steady=True,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 start_new_session=True,

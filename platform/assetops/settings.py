@@ -192,7 +192,8 @@ class Settings(BaseModel):
 
 
 # What other parts of the installation set under our prefix, and settings must not mistake.
-_NOT_SETTINGS = {"ASSETOPS_WAREHOUSE", _TEMPLATE := "ASSETOPS_TEMPLATE"}
+_TEMPLATE = "ASSETOPS_TEMPLATE"
+_NOT_SETTINGS = {"ASSETOPS_WAREHOUSE", _TEMPLATE}
 _SECTION = re.compile(r"^\[tool\.assetops\]", re.MULTILINE)
 
 

@@ -179,6 +179,19 @@ def test_a_template_takes_all_along_and_whoever_asks_is_told_that_there_is_none(
         assert process.returncode == 1
 
 
+def test_one_that_nobody_holds_on_to_ends_with_whoever_started_it(tmp_path):
+    tmp_path.chmod(0o700)
+    starter = (
+        "import os, sys; from pathlib import Path\n"
+        "from assetops.resident.client import start_template\n"
+        "print(start_template(Path(sys.argv[1]), [], environment=os.environ, stdout=-3).pid)"
+    )
+    there = {**os.environ, "PYTHONPATH": str(PLATFORM)}
+    code, said, problems = fresh(tmp_path, "-c", starter, str(tmp_path / "s"), **there)
+    assert code == 0, problems
+    assert not alive(int(said)) or gone(int(said))
+
+
 def test_one_whose_imports_have_changed_forks_no_more_and_ends_with_its_last_process(tmp_path):
     (tmp_path / "mine.py").write_text("there = 1")
     tmp_path.chmod(0o700)

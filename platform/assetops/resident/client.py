@@ -1,5 +1,6 @@
 """What asks a template for processes, and is told how they end."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from typing import Any
 from assetops.errors import AssetOpsError
 from assetops.resident.wire import receive, send
 
+# Without the current folder among those where modules are looked for.
+TEMPLATE = (sys.executable, "-P", "-m", "assetops.resident.template")
 # How long a template may take to fork; importing is behind it.
 _PATIENCE_SECONDS = 30
 
@@ -20,7 +23,12 @@ class NoTemplate(AssetOpsError):
 
 
 def start_template(
-    path: Path, modules: Sequence[str], *, environment: Mapping[str, str], **how: Any
+    path: Path,
+    modules: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    steady: bool = False,
+    **how: Any,
 ) -> subprocess.Popen[str]:
     """Start a template that is to import these modules; it writes a line when it listens.
 
@@ -28,11 +36,12 @@ def start_template(
         path: Where its socket is to be: in a folder that nobody else can enter.
         modules: Those that are not installed are left out.
         environment: The environment to import them in. No process that is forked sees it.
+        steady: Whether it forks on when a file that it has imported changes.
         how: What else `subprocess.Popen` is to know.
     """
+    options = [f"--starter={os.getpid()}", *(["--steady"] if steady else [])]
     return subprocess.Popen(
-        # Without the current folder among those where modules are looked for.
-        [sys.executable, "-P", "-m", "assetops.resident.template", str(path), *modules],
+        [*TEMPLATE, *options, str(path), *modules],
         # Arrow's allocator would keep a thread, and a process with threads must not fork.
         env={**environment, "JE_ARROW_MALLOC_CONF": "background_thread:false"},
         text=True,

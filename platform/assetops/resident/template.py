@@ -3,9 +3,10 @@
 `python -P -m assetops.resident.template SOCKET MODULE…` imports the modules, listens, and writes a
 line. It lives as long as somebody keeps a connection open: when the last one is closed it ends the
 processes that it has forked, and itself. When a file that it has imported changes, it forks no
-more, and ends when its processes have.
+more, and ends when its processes have; with `--steady` it does not look.
 """
 
+import argparse
 import contextlib
 import ctypes
 import gc
@@ -52,13 +53,13 @@ class Child:
 class Template:
     """Forks processes for the clients of a socket until the last of them has gone."""
 
-    def __init__(self, listener: socket.socket) -> None:
-        self.listener = listener
+    def __init__(self, listener: socket.socket, *, steady: bool, starter: int) -> None:
+        self.listener, self.steady, self.starter = listener, steady, starter
         self.clients: set[socket.socket] = set()
         self.children: dict[int, Child] = {}
         self.selector = selectors.DefaultSelector()
         self.told = self.retired = False
-        self.imported = _state_of_imports()
+        self.imported = {} if steady else _state_of_imports()
         self.woken, self.wakes = socket.socketpair()
         added = set(own_python_path())
         self.search_path = [path for path in sys.path if path not in added]
@@ -73,8 +74,11 @@ class Template:
         self.selector.register(self.woken, selectors.EVENT_READ)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
         met = False
-        while not self.told and (self.clients or not met) and (self.children or not self.retired):
-            for key, _ in self.selector.select():
+        while not self.told and (self.children or not self.retired):
+            # Until somebody holds on to it, whoever has started it does.
+            if not self.clients and (met or os.getppid() != self.starter):
+                break
+            for key, _ in self.selector.select(None if met else 1):
                 if key.data:
                     key.data(key.fileobj)
             met = met or bool(self.clients)
@@ -128,7 +132,8 @@ class Template:
 
     def _retires(self) -> bool:
         """Say whether a fresh process would import something else; then this one forks no more."""
-        self.retired = self.retired or self.imported != _state_of_imports()
+        if not self.steady and self.imported != _state_of_imports():
+            self.retired = True
         return self.retired
 
     def _fork(
@@ -244,23 +249,31 @@ def warm(modules: Sequence[str]) -> None:
     gc.freeze()
 
 
-def main(path: str, *modules: str) -> NoReturn:
+def main() -> NoReturn:
     """Warm up, and serve a socket in a folder that is nobody else's."""
-    folder = Path(path).parent
+    parser = argparse.ArgumentParser(prog="assetops.resident.template")
+    parser.add_argument("--steady", action="store_true", help="fork on, whatever changes")
+    parser.add_argument(
+        "--starter", type=int, default=os.getppid(), help="the pid of who started it"
+    )
+    parser.add_argument("socket", type=Path)
+    parser.add_argument("modules", nargs="*")
+    given = parser.parse_args()
+    folder = given.socket.parent
     if folder.stat().st_mode & 0o077 or folder.stat().st_uid != os.getuid():
         sys.exit(f"{folder} is open to others; a template needs a folder of its own (chmod 700).")
-    warm(modules)
+    warm(given.modules)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
+        listener.bind(str(given.socket))
         listener.listen()
         print("ready", flush=True)
-        Template(listener).serve()
+        Template(listener, steady=given.steady, starter=given.starter).serve()
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+            given.socket.unlink()
     run_exit_functions()
     # The interpreter's own end would take to pieces all that was imported.
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
