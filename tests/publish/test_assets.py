@@ -31,7 +31,9 @@ def assets(shop: Shop) -> dg.AssetsDefinition:
     )
 
 
-def run(shop: Shop, instance: dg.DagsterInstance, *built: str) -> dg.ExecuteInProcessResult:
+def run(
+    shop: Shop, instance: dg.DagsterInstance, *built: str, **tags: str
+) -> dg.ExecuteInProcessResult:
     """Publish in a run that has built some marts, or that is only to publish."""
     marts = [dg.asset(name=name, key_prefix="marts")(lambda: None) for name in built]
     return dg.materialize(
@@ -40,6 +42,7 @@ def run(shop: Shop, instance: dg.DagsterInstance, *built: str) -> dg.ExecuteInPr
         selection=[*(mart.key for mart in marts), ORDERS, CUSTOMERS] if built else None,
         resources={"warehouse": dg.ResourceDefinition.hardcoded_resource(shop.warehouse)},
         raise_on_error=False,
+        tags={f"dagster/{name}": value for name, value in tags.items()},
     )
 
 
@@ -231,3 +234,24 @@ def test_a_mart_that_is_not_there_is_named(shop: Shop, instance: dg.DagsterInsta
         connection.execute("drop table marts.orders")
     said, code = failure(run(shop, instance))
     assert (code, "marts/orders: marts.orders is not in the warehouse" in said) == (2, True)
+
+
+def test_a_run_that_does_what_another_left_publishes_what_both_have_built(
+    shop: Shop, instance: dg.DagsterInstance
+) -> None:
+    left = run(shop, instance, "customers", "orders")
+    assert not left.success
+    shop.check()
+    again = {"is_asset_resume_retry": "true", "parent_run_id": left.run_id}
+    assert run(shop, instance, "orders", **again).success
+    assert seen(shop.published) == {"customers": {1}, "orders": {1}}
+
+
+def test_a_run_that_goes_on_from_one_of_a_part_publishes_that_part(
+    shop: Shop, instance: dg.DagsterInstance
+) -> None:
+    left = run(shop, instance, "orders")
+    shop.check()
+    again = {"is_asset_resume_retry": "true", "parent_run_id": left.run_id}
+    assert run(shop, instance, "orders", **again).success
+    assert seen(shop.published) == {"orders": {1}}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.snap.execution_plan_snapshot import ExecutionPlanSnapshot, ExecutionStepSnap
-from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
+from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG, PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 
 from assetops.build import BUILD_JOB, Platform
 from assetops.cli.days import FROM_TAG, TO_TAG
@@ -155,7 +155,9 @@ def _tags(run: dg.DagsterRun) -> dict[str, str]:
     """Return the tags of a run that goes on from another: its days, and that it does."""
     days = {tag: run.tags[tag] for tag in (FROM_TAG, TO_TAG, ONLY_PENDING) if tag in run.tags}
     root = run.root_run_id or run.tags.get(ROOT_RUN_ID_TAG) or run.run_id
-    return {**days, PARENT_RUN_ID_TAG: run.run_id, ROOT_RUN_ID_TAG: root}
+    # As Dagster marks its own re-execution from asset failure, which this is.
+    told = {ASSET_RESUME_RETRY_TAG: "true", PARENT_RUN_ID_TAG: run.run_id, ROOT_RUN_ID_TAG: root}
+    return {**days, **told}
 
 
 def _ended(record: dg.RunRecord) -> datetime:

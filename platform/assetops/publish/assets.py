@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG, PARENT_RUN_ID_TAG
 
 from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
@@ -82,9 +83,16 @@ def _chosen(
     """Return the marts that the run has built, or all if it is only to publish.
 
     The others go into the release as they are in the one before: what this run has not built may
-    be in any state.
+    be in any state. A run that does what another one left has built what that one did.
     """
-    in_run = context.job_def.asset_layer.selected_asset_keys
+    in_run = set(context.job_def.asset_layer.selected_asset_keys)
+    run: dg.DagsterRun | None = context.run
+    while run is not None and run.tags.get(ASSET_RESUME_RETRY_TAG) == "true":
+        run = context.instance.get_run_by_id(run.parent_run_id or run.tags[PARENT_RUN_ID_TAG])
+        if run and run.execution_plan_snapshot_id:
+            plan = context.instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+            keys = (key for step in plan.steps for key in step.entity_keys)
+            in_run |= {key for key in keys if isinstance(key, dg.AssetKey)}
     built = {key: mart for key, mart in marts.items() if dg.AssetKey(mart.key) in in_run}
     return built or marts
 
