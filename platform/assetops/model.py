@@ -24,8 +24,6 @@ class Word(BaseModel):
 
 
 # ------------------------------------------------------------------ the contract, as written in yml
-
-
 def _hours(text: str) -> str:
     number, unit = text[:-1], text[-1:]
     if unit not in "mhd" or not number.isdigit() or int(number) == 0:
@@ -124,6 +122,7 @@ class Column(Word):
     description: str = ""
     data_type: str | None = None
     pii: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Kind(StrEnum):

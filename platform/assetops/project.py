@@ -240,12 +240,12 @@ def _contract(node: Node, manifest: Node, file: str) -> Contract:
 
 def _column(column: Node, node: Node, file: str) -> Column:
     where = f"{file}: {node['name']}.{column['name']}"
-    promise = _parse(ColumnContract, meta_of(column).get("assetops", {}), where)
     return Column(
         name=column["name"],
         description=column.get("description", ""),
         data_type=column.get("data_type"),
-        pii=promise.pii,
+        pii=_parse(ColumnContract, meta_of(column).get("assetops", {}), where).pii,
+        tags=tuple(column.get("tags", ())),
     )
 
 

@@ -110,8 +110,10 @@ class Progress:
         materialization = event.step_materialization_data.materialization
         metadata = materialization.metadata
         if "dagster/row_count" in metadata:
-            rows = int(str(metadata["dagster/row_count"].value))
-            row.rows = rows if materialization.partition is None else (row.rows or 0) + rows
+            row.rows = int(str(metadata["dagster/row_count"].value))
+        if "dagster/partition_row_count" in metadata:
+            rows = int(str(metadata["dagster/partition_row_count"].value))
+            row.rows = (row.rows or 0) + rows
         if HELD_ROWS in metadata:
             row.held += int(str(metadata[HELD_ROWS].value))
         if "Execution Duration" in metadata:

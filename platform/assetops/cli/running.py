@@ -90,6 +90,7 @@ def run_checks(
         )
     subset = job.get_subset(asset_selection=set(), asset_check_selection=checks)
     outcome = run_job(platform, progress, subset, partition_tags(platform, None))
+    _add_row_counts(platform, progress)
     outcome.checks_only = True
     return outcome
 
@@ -145,7 +146,6 @@ def run_job(
             # Only now: whoever had the warehouse until now may have brought in what was pending.
             tags |= newest_pending(platform)
         result = _executed(instance, progress, job, run_id, tags, asset_selection)
-        _add_row_counts(platform, progress)
     _add_errored(platform, progress, run_id)
     return Outcome(
         run_id=run_id,
@@ -215,16 +215,12 @@ def _selected(definitions: dg.Definitions, select: str) -> list[dg.AssetKey]:
 
 
 def _add_row_counts(platform: Platform, progress: Progress) -> None:
-    """Give the tables that dbt built their row counts."""
+    """Say how many rows the checked tables have, which no event of a check tells."""
     known = platform.project.by_address
-    uncounted = {
-        row.address: known[row.address].relation
-        for row in progress.assets.values()
-        if row.rows is None and row.address in known
-    }
+    checked = {a: known[a].relation for a in progress.assets if a in known}
     with platform.warehouse.connect() as connection:
-        counts = row_counts(connection, uncounted.values())
-    for address, relation in uncounted.items():
+        counts = row_counts(connection, checked.values())
+    for address, relation in checked.items():
         progress.row(address).rows = counts.get(str(relation))
 
 

@@ -1,6 +1,6 @@
 """dbt's models, snapshots and seeds as assets, and its tests as checks that block."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from dagster._core.definitions.source_asset import (
 
 from assetops.dbt.accounting import raise_for, remember
 from assetops.dbt.artifacts import artifacts_of
+from assetops.dbt.built import BuiltTables
 from assetops.dbt.causes import tried_again
 from assetops.dbt.cut import Cut
 from assetops.dbt.landed import landed_partitions, only_pending
@@ -125,7 +126,8 @@ def _build(
     invocation = _invocation(context, work, step, nodes, variables)
     unreported = {key.to_python_identifier() for key in assets}
     unreported |= {key.to_user_string() for key in checks}
-    for event in _events(context, work, invocation, translator, manifest):
+    tables = BuiltTables(work.project, work.warehouse, context.instance, invocation, chosen)
+    for event in tables.with_facts(_events(context, work, invocation, translator, manifest)):
         unreported.discard(_reported(event))
         yield from _as_reported(context, work, event, landed)
     days, results = work.days(context.run.tags), invocation.results
@@ -162,7 +164,7 @@ def _events(
     invocation: "Invocation",
     translator: Any,
     manifest: Mapping[str, Any],
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Yield dagster-dbt's events while dbt works; whoever stops iterating stops dbt."""
     with (
         work.warehouse.lent() if invocation.is_elsewhere else nullcontext(),

@@ -8,10 +8,12 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
+from assetops.dbt.built import table_schema
 from assetops.dbt.cut import Cut
+from assetops.dbt.places import code_references
 from assetops.dbt.steps import Step
 from assetops.errors import ConfigError
-from assetops.model import Kind
+from assetops.model import Dataset, Kind
 from assetops.project import Project
 
 # What Dagster does not allow in the name of a group.
@@ -61,6 +63,7 @@ class Translator(DagsterDbtTranslator):
             return spec.replace_attributes(key=dg.AssetKey(dataset.key))
         return spec.replace_attributes(
             key=dg.AssetKey(dataset.key),
+            kinds=spec.kinds | {dataset.kind.value} - {Kind.MODEL.value},
             description=dataset.description,
             group_name=_NO_NAME.sub("_", dataset.key[0])
             if len(dataset.key) > 1
@@ -83,16 +86,28 @@ class Translator(DagsterDbtTranslator):
         return {test.name: test.description for test in tests}
 
 
+def _private_columns(dataset: Dataset) -> Mapping[str, Any]:
+    """Return the columns with what is private in them, where dagster-dbt's would not say so."""
+    if not any(column.pii for column in dataset.columns):
+        return {}
+    columns = [(column.name, column.data_type or "?") for column in dataset.columns]
+    return {"dagster/column_schema": table_schema(dataset, columns)}
+
+
 def translated(cut: Cut) -> Iterator[Step]:
     """Yield a step for each part of the dbt graph, without the partitions of its assets."""
     translator, manifest = Translator(cut.project), with_places(cut)
-    project = cut.project
+    project, code = cut.project, code_references(cut.project)
 
     def spec(unique_id: str) -> dg.AssetSpec:
         spec = translator.get_asset_spec(manifest, unique_id, None)
         # The manifest itself and the translator, which dagster-dbt reads from no asset of ours.
         return spec.replace_attributes(
-            metadata=_without(spec.metadata, _ITS_OWN),
+            metadata={
+                **_without(spec.metadata, _ITS_OWN),
+                **code[unique_id],
+                **_private_columns(project.datasets[unique_id]),
+            },
             deps=[dep._replace(metadata=_without(dep.metadata, _ITS_OWN)) for dep in spec.deps],
         )
 

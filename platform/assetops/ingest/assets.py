@@ -234,7 +234,7 @@ def _announce(
             key,
             partition=str(batch.partition) if batch.partition else None,
             metadata={
-                "dagster/row_count": rows,
+                f"dagster/{'partition_' * bool(batch.partition)}row_count": rows,
                 **({HELD_ROWS: held} if held else {}),
                 "file": Path(batch.file).name,
                 "fingerprint": batch.fingerprint,

@@ -1,0 +1,29 @@
+"""What the catalog says of one table: its columns and how many rows it has, without reading it."""
+
+from typing import NamedTuple
+
+from assetops.model import Relation
+from assetops.warehouse.duckdb import Connection, SqlError, described
+
+
+class Measure(NamedTuple):
+    """A relation's columns with their types, in order, and its rows where they were counted."""
+
+    columns: list[tuple[str, str]]
+    rows: int | None
+
+
+def measured(connection: Connection, relation: Relation, *, counted: bool) -> Measure | None:
+    """Return a relation's measure; None where it is not in this file, or cannot be bound.
+
+    Neither statement reads a row or looks through the catalog. To count the rows of a view would
+    be to run its query: `counted` is for tables.
+    """
+    try:
+        columns = described(connection, relation.quoted)
+        if not counted:
+            return Measure(columns, None)
+        row = connection.execute(f"select count(*) from {relation.quoted}").fetchone()
+    except SqlError:
+        return None
+    return Measure(columns, row[0] if row else None)
