@@ -139,9 +139,19 @@ class Warehouse:
             return columns_of(connection, relation)
 
     def fingerprint(self, relation: Relation) -> str:
-        """Return what identifies the relation's content, whatever the order of its rows."""
+        """Return what identifies the relation's content, whatever the order of its rows.
+
+        Raises `AssetOpsError` if it cannot be read.
+        """
         with self.connect() as connection:
-            return fingerprint_of(connection, relation.quoted)
+            try:
+                return fingerprint_of(connection, relation.quoted)
+            except duckdb.Error as error:
+                raise AssetOpsError(
+                    f"{relation} cannot be read: {str(error).splitlines()[0]}. A view may need "
+                    "what only dbt's own connection has: materialise it as a table, or say of it "
+                    "`publish: false`."
+                ) from None
 
     def read_frame(self, sql: str) -> Any:
         """Return a query's result as a pandas data frame."""
