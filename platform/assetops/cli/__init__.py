@@ -1,6 +1,7 @@
 """The command line: thin commands that say what to do next and exit 0 good, 1 bad, 2 not done."""
 
 import atexit
+import gc
 import importlib
 import os
 import sys
@@ -62,6 +63,8 @@ def group() -> None:
 
 def main() -> NoReturn:
     """Run the command line; an error of ours is a sentence, never a stack trace."""
+    # Most of what a command makes, modules above all, lasts as long as it does.
+    gc.set_threshold(100_000, 50, 50)
     code = run(sys.argv[1:])
     atexit._run_exitfuncs()
     sys.stdout.flush()
