@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from assetops.errors import ContractError
-from assetops.ingest.landing import batch_of, landed_files
+from assetops.ingest.landing import batch_of, landed_files, nothing_landed
 from assetops.model import Contract, Dataset, Kind, Relation
 
 
@@ -90,3 +90,11 @@ def test_the_path_and_the_partitions_of_a_contract_agree(
 ) -> None:
     with pytest.raises(ContractError, match="a file per day has one"):
         landed_files(source(**ingest), tmp_path)
+
+
+def test_where_nothing_has_landed_it_is_said_where_files_are_expected(tmp_path: Path) -> None:
+    said = nothing_landed([DAILY, source(path="products.csv")], tmp_path)
+    ingest = DAILY.contract.ingest
+    assert ingest
+    assert str(tmp_path / "retail" / ingest.path) in said
+    assert f"{tmp_path}/retail/products.csv." in said

@@ -4,7 +4,7 @@ from datetime import date
 
 from assetops.build import Platform
 from assetops.errors import AssetOpsError
-from assetops.ingest.landing import landed_days
+from assetops.ingest.landing import landed_days, nothing_landed
 from assetops.model import ONLY_PENDING
 
 FROM_TAG, TO_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -23,10 +23,7 @@ def partition_tags(platform: Platform, partition: str | None) -> dict[str, str]:
         return {ONLY_PENDING: "true"}
     landed = landed_days(platform.project.ingested(), landing)
     if not landed:
-        raise AssetOpsError(
-            f"Nothing has landed in {landing}. For the example: retail simulate --out "
-            f"{landing / 'retail'}"
-        )
+        raise AssetOpsError(nothing_landed(platform.project.ingested(), landing))
     if partition is None:
         return {FROM_TAG: str(landed[-1]), TO_TAG: str(landed[-1]), ONLY_PENDING: "true"}
     first, last = _days(partition)

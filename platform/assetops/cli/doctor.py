@@ -122,7 +122,7 @@ def _suites(settings: Settings) -> Finding:
 
 def _landing(settings: Settings) -> Finding:
     from assetops.build import open_platform
-    from assetops.ingest.landing import landed_files
+    from assetops.ingest.landing import landed_files, nothing_landed
 
     sources = open_platform(settings.root).project.ingested()
     if not sources:
@@ -132,7 +132,7 @@ def _landing(settings: Settings) -> Finding:
     files = sum(len(found) for found, _ in landed)
     mend = "\n    ".join(faults)
     if not files:
-        mend = f"Nothing has landed: retail simulate --out {settings.landing_dir / 'retail'}"
+        mend = nothing_landed(sources, settings.landing_dir)
     return Finding("landing", f"{files} files in {settings.landing_dir}", mend)
 
 

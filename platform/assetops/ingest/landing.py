@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -37,6 +37,22 @@ def landed_files(dataset: Dataset, landing: Path) -> tuple[dict[date | None, Pat
 def landed_days(sources: Iterable[Dataset], landing: Path) -> list[date]:
     """Return the days on which anything landed, oldest first."""
     return sorted({day for source in sources for day in landed_files(source, landing)[0] if day})
+
+
+def nothing_landed(sources: Sequence[Dataset], landing: Path) -> str:
+    """Say that nothing has landed, and where files are expected."""
+    expected = [
+        str(landing / source.key[0] / source.contract.ingest.path)
+        for source in sources
+        if source.contract.ingest
+    ]
+    more = f" and {len(expected) - 2} other places" if len(expected) > 2 else ""
+    said = (
+        f"Nothing has landed in {landing}. Files are expected at {', '.join(expected[:2])}{more}."
+    )
+    if any(source.key[0] == "retail" for source in sources):
+        said += f" The example shop writes its own: retail simulate --out {landing / 'retail'}"
+    return said
 
 
 def landing_days(sources: Iterable[Dataset], landing: Path) -> dg.DailyPartitionsDefinition:
