@@ -51,6 +51,7 @@ def test_without_a_folder_for_marts_what_nothing_is_built_from_is_a_mart(tmp_pat
         model("renamed", "", raw, config={"materialized": "view"}),
         model("counted", "", raw),
         model("inlined", "", raw, config={"materialized": "ephemeral"}),
+        model("asked", "", raw, config={"materialized": "table_function"}),
         model("secret", "", raw, access="private"),
         model("days", "", time_spine={"standard_granularity_column": "day"}),
         model("elsewhere", "", raw, database="other"),
@@ -112,9 +113,11 @@ def test_keys_are_such_as_dagster_takes_and_no_two_are_the_same(tmp_path: Path) 
         model("days"),
         model("days", package_name="parts"),
         model("Ünits", config={"schema": "Our Marts"}),
+        model("days", "inner", config={"schema": "published"}) | {"unique_id": "model.shop.inner"},
     )
     assert {dataset.address for dataset in found.datasets.values()} == {
         *("retail/orders", "source/retail/orders", "days", "parts/days", "Our_Marts/_nits"),
+        "shop/published/days",
     }
 
 

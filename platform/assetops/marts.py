@@ -69,7 +69,10 @@ def with_fit_keys(datasets: Mapping[str, Dataset], manifest: Node) -> dict[str, 
     for unique_id, dataset in found.items():
         package = unique_id.split(".")[1]
         own = package == manifest["metadata"]["project_name"]
-        if dataset.kind is Kind.SOURCE and dataset.key in taken:
+        if dataset.key[0] == "published":
+            # What consumers see has these keys.
+            found[unique_id] = dataset.model_copy(update={"key": (package, *dataset.key)})
+        elif dataset.kind is Kind.SOURCE and dataset.key in taken:
             found[unique_id] = dataset.model_copy(update={"key": ("source", *dataset.key)})
         elif taken[dataset.key] > 1 and not own:
             found[unique_id] = dataset.model_copy(update={"key": (package, *dataset.key)})
@@ -155,7 +158,7 @@ def _own_models(datasets: Mapping[str, Dataset], manifest: Node) -> Iterator[tup
 def _is_for_others(node: Node) -> bool:
     """Say whether the model has a table, or a view, that is meant to be read from outside."""
     return (
-        node["config"]["materialized"] != "ephemeral"
+        node["config"]["materialized"] not in ("ephemeral", "table_function")
         and node.get("access") != "private"
         and not node.get("time_spine")
     )
