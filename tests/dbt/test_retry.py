@@ -88,6 +88,9 @@ def test_dagster_re_executes_from_failure_only_what_a_step_left(
     assert names(ran(school, run_id)) == LEFT | CHECKS_LEFT
     told = events(recorded(school, run_id))
     assert not {"ages", "pupils", "kept", "history"} & told.keys()
+    # No command shows this run: its log is where dbt's lines are read.
+    (log,) = (school / "data/dagster/compute_logs" / run_id).rglob("*.out")
+    assert "ERROR creating sql table model main.broken" in log.read_text()
     # What was found before is told again, or Dagster would say that it did not run.
     (again,) = told["ages unique_ages_pupil"]
     assert again[-1]["found in run"] == failed.run_id

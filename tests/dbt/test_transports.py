@@ -39,7 +39,16 @@ def built(school: Path, transport: str) -> tuple[Outcome, Told, list[str]]:
         outcome = build(school)
     log = recorded(school, outcome.run_id)
     said = [entry.user_message for entry in log if entry.dagster_event is None and entry.level > 20]
-    return outcome, events(log), sorted(map(_timeless, said))
+    file = school / "data/dev/dbt/runs" / outcome.run_id / "dbt/dbt.log"
+    lines = re.findall(r"^[0-9:]{8}  (\d+ of \d+ .*)", file.read_text(), re.MULTILINE)
+    assert any(" OK created sql table model main.ages " in line for line in lines)
+    # The command has a console of its own.
+    printed = [
+        file.read_text()
+        for file in school.glob(f"data/dagster/compute_logs/{outcome.run_id}/**/*.out")
+    ]
+    assert printed == [""]
+    return outcome, events(log), sorted(_timeless(line) for line in (*said, *lines))
 
 
 def _timeless(text: str) -> str:

@@ -12,7 +12,8 @@ from assetops.build import BUILD_JOB, Platform
 from assetops.cli.days import FROM_TAG, TO_TAG
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
-from assetops.cli.running import PROCESS_TAG, marked, open_instance, run_job
+from assetops.cli.running import marked, open_instance, run_job
+from assetops.dbt.lines import PROCESS_TAG
 from assetops.model import ONLY_PENDING
 
 # The job that the UI runs when a person materialises assets there.

@@ -16,6 +16,7 @@ from assetops.cli.days import newest_pending, partition_tags
 from assetops.cli.event_log import kept_open
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
+from assetops.dbt.lines import PROCESS_TAG
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
 from assetops.history import History
 from assetops.model import ONLY_PENDING
@@ -24,9 +25,7 @@ from assetops.settings import dagster_home
 from assetops.warehouse import WarehouseLock
 from assetops.warehouse.duckdb import row_counts
 
-# On a run that lives and ends with the process of a command, the environment that it works in.
-PROCESS_TAG = "assetops/process_in"
-# The same for deep checks, which run beside others.
+# As PROCESS_TAG, for deep checks, which run beside others.
 DEEP_TAG = "assetops/deep_checks_in"
 
 

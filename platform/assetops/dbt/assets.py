@@ -17,6 +17,7 @@ from assetops.dbt.built import BuiltTables
 from assetops.dbt.causes import tried_again
 from assetops.dbt.cut import Cut
 from assetops.dbt.landed import landed_partitions, only_pending
+from assetops.dbt.lines import PROCESS_TAG
 from assetops.dbt.resume import done_before
 from assetops.dbt.steps import Step, steps_of
 from assetops.dbt.unit_tests import UnitTests
@@ -155,7 +156,8 @@ def _invocation(
         variables=variables,
         artifacts=artifacts,
     )
-    return Invocation(settings, arguments, context.run.run_id, artifacts)
+    aloud = PROCESS_TAG not in context.run.tags
+    return Invocation(settings, arguments, context.run.run_id, artifacts, aloud)
 
 
 def _events(

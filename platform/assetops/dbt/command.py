@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from assetops.dbt.lines import Lines
 from assetops.dbt.manifest import dbt_command, starting
 from assetops.dbt.results import NodeResult, matters
 from assetops.errors import ConfigError, TransformError
@@ -27,6 +28,7 @@ class Command:
     settings: Settings
     arguments: Sequence[str]
     artifacts: Path
+    log: Lines
     results: dict[str, NodeResult] = field(default_factory=dict)
     # What it said when something went wrong, if it never came to its work.
     _said: list[str] = field(default_factory=list)
@@ -75,11 +77,13 @@ class Command:
     def _event(self, line: str) -> Iterator[dict[str, Any]]:
         try:
             event = json.loads(line)
-            name, level, said = (event["info"][key] for key in ("name", "level", "msg"))
+            name, level, said, at = (event["info"][k] for k in ("name", "level", "msg", "ts"))
         except (ValueError, KeyError, TypeError):
             # Its own Python, an adapter or a driver spoke.
+            self.log.print(line.rstrip())
             self._said = [*self._said, line.rstrip()][-20:]
             return
+        self.log.add(level, at, said)
         if level == "error":
             self._said.append(said.strip())
         if matters(name, level):

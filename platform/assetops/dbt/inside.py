@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
+from assetops.dbt.lines import Lines
 from assetops.dbt.manifest import packed_manifest
 from assetops.dbt.results import NodeResult, matters
 from assetops.errors import TransformError
@@ -37,6 +38,7 @@ class Inside:
     # The invocations of one run share what dbt reads of its project.
     run_id: str
     artifacts: Path
+    log: Lines
     results: dict[str, NodeResult] = field(default_factory=dict)
 
     def events(self) -> Generator[dict[str, Any], None, None]:
@@ -64,8 +66,10 @@ class Inside:
         worker.start()
         try:
             while (event := stream.get()) is not done:
+                info = event.info
+                self.log.add(info.level, info.ts.ToJsonString(), info.msg)
                 # Converting takes its time.
-                if matters(event.info.name, event.info.level):
+                if matters(info.name, info.level):
                     yield MessageToDict(
                         event,
                         preserving_proto_field_name=True,

@@ -16,6 +16,7 @@ from dagster_dbt.core.dbt_cli_event import (
 
 from assetops.dbt.command import Command, is_fusion
 from assetops.dbt.inside import Inside
+from assetops.dbt.lines import Lines, lines
 from assetops.dbt.manifest import dbt_command, project_arguments
 from assetops.dbt.results import NodeResult, Transport
 from assetops.settings import Settings
@@ -30,6 +31,8 @@ class Invocation:
     # The invocations of one run share what dbt reads of its project.
     run_id: str
     artifacts: Path
+    # Whether dbt's lines belong in the step's compute log, too.
+    aloud: bool = False
     results: dict[str, NodeResult] = field(default_factory=dict)
 
     @property
@@ -43,19 +46,21 @@ class Invocation:
         Whoever stops iterating stops dbt. Raises `TransformError` if dbt could not start its work.
         A node that failed is in `results`.
         """
-        transport: Transport
-        if self.is_elsewhere:
-            transport = Command(self.settings, self.arguments, self.artifacts)
-        else:
-            transport = Inside(self.settings, self.arguments, self.run_id, self.artifacts)
         executable = self.settings.dbt_executable and dbt_command(self.settings)[0]
         fusion = executable is not None and is_fusion(executable)
         message = DbtFusionCliEventMessage if fusion else DbtCoreCliEventMessage
         # Closed at once when nobody listens any more, not when memory is next cleaned.
-        with contextlib.closing(transport.events()) as events:
-            for event in events:
-                yield message(raw_event=event, event_history_metadata={})
+        with lines(self.artifacts, aloud=self.aloud) as log:
+            transport = self._transport(log)
+            with contextlib.closing(transport.events()) as events:
+                for event in events:
+                    yield message(raw_event=event, event_history_metadata={})
         self.results |= transport.results
+
+    def _transport(self, log: Lines) -> Transport:
+        if self.is_elsewhere:
+            return Command(self.settings, self.arguments, self.artifacts, log)
+        return Inside(self.settings, self.arguments, self.run_id, self.artifacts, log)
 
 
 def build_arguments(
