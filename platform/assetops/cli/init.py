@@ -84,7 +84,7 @@ def _around(
         # Nothing is written to the folder before a platform like it is known to load.
         with console.status("dbt reads the project"):
             project = _tried(Path(aside), chosen, folder)
-        published = project.published()
+        published = sorted(project.published(), key=lambda mart: mart.published_name.lower())
         if contracted := [dataset for dataset in published if not dataset.mart]:
             # It knows of us, and says itself what is published.
             chosen["publish"], published = "contracts", contracted
