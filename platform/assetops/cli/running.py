@@ -13,7 +13,6 @@ import yaml
 
 from assetops.build import BUILD_JOB, Platform
 from assetops.cli.days import newest_pending, partition_tags
-from assetops.cli.event_log import kept_open
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.dbt.lines import PROCESS_TAG
@@ -170,7 +169,7 @@ def _executed(
 ) -> dg.ExecuteInProcessResult:
     """Run a job in this process, and show it while it runs."""
     instance.add_event_listener(run_id, progress)
-    with kept_open(instance), progress.shown():
+    with progress.shown():
         return job.execute_in_process(
             instance=instance,
             run_id=run_id,

@@ -1,0 +1,70 @@
+"""The event log keeps its files open, and is to everybody what Dagster's own is."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+from assetops.cli.event_log import _OPEN_FILES, SqliteStorage
+
+
+@dg.asset
+def something() -> None:
+    """Nothing."""
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    storage = {"module": SqliteStorage.__module__, "class": SqliteStorage.__name__}
+    storage |= {"config": {"base_dir": str(tmp_path / "log")}}  # type: ignore[dict-item]
+    ref = InstanceRef.from_dir(str(tmp_path), overrides={"storage": {"custom": storage}})
+    with dg.DagsterInstance.from_ref(ref) as instance:
+        yield instance
+
+
+def stock(folder: Path) -> dg.DagsterInstance:
+    overrides = {"storage": {"sqlite": {"base_dir": str(folder / "log")}}}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), overrides=overrides))
+
+
+def test_stock_dagster_reads_what_it_writes(ours: dg.DagsterInstance, tmp_path: Path) -> None:
+    run = dg.materialize([something], instance=ours)
+    with stock(tmp_path) as other:
+        read = [event.dagster_event_type for event in other.all_logs(run.run_id)]
+        assert read == [event.dagster_event_type for event in ours.all_logs(run.run_id)]
+        assert other.get_latest_materialization_event(dg.AssetKey("something")) is not None
+        # And the other way round, while both have the files open.
+        again = dg.materialize([something], instance=other)
+    assert ours.all_logs(again.run_id)
+
+
+def test_the_log_of_a_run_is_touched_by_each_event(ours: dg.DagsterInstance) -> None:
+    run = dg.materialize([something], instance=ours)
+    log = ours.event_log_storage
+    assert isinstance(log, SqliteEventLogStorage)
+    file = Path(log.path_for_shard(run.run_id))
+    os.utime(file, (1, 1))
+    ours.report_engine_event("something happened", ours.get_run_by_id(run.run_id))
+    assert file.stat().st_mtime > 1
+
+
+def test_only_the_files_used_last_stay_open(ours: dg.DagsterInstance, tmp_path: Path) -> None:
+    runs = [dg.materialize([something], instance=ours).run_id for _ in range(_OPEN_FILES + 3)]
+    links = [os.readlink(fd.path) for fd in os.scandir("/proc/self/fd") if fd.is_symlink()]
+    opened = {link for link in links if link.startswith(str(tmp_path)) and link.endswith(".db")}
+    assert len([link for link in opened if "/runs/" in link]) <= _OPEN_FILES
+    assert all(ours.all_logs(run_id) for run_id in runs)
+
+
+def test_a_log_that_was_deleted_begins_anew(ours: dg.DagsterInstance, tmp_path: Path) -> None:
+    dg.materialize([something], instance=ours)
+    shutil.rmtree(tmp_path / "log" / "history" / "runs")
+    (tmp_path / "log" / "history" / "runs").mkdir()
+    run = dg.materialize([something], instance=ours)
+    with stock(tmp_path) as other:
+        assert other.all_logs(run.run_id)
