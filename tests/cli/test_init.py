@@ -253,6 +253,16 @@ def test_a_project_that_does_not_parse_is_named_in_dbts_words(
     assert said.stderr.endswith(f"In {tmp_path}/shop run: dbt deps")
 
 
+def test_a_dbt_project_that_has_moved_is_missed_once_and_by_name(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.assetops]\ndbt_project_dir = "../shop"\n')
+    shutil.copy2(ROOT / "dagster.yaml", tmp_path)
+    told, failed = say(tmp_path, "doctor"), say(tmp_path, "build")
+    missed = f"{tmp_path.parent}/shop/dbt_project.yml is not there."
+    assert (told.returncode, failed.returncode) == (2, 2)
+    assert told.stdout.count(missed) == 1
+    assert failed.stderr.startswith(f"{missed} Name the dbt project's folder: dbt_project_dir")
+
+
 def test_the_example_runs(tmp_path: Path) -> None:
     made = say(tmp_path, "init", "desk")
     done = say(tmp_path / "desk", "build")

@@ -53,11 +53,15 @@ def examine(start: Path) -> Iterator[Finding]:
         return
     yield Finding("settings", f"environment {settings.env}, root {settings.root}")
     yield _disk(settings)
+    said: set[str] = set()
     for what, look in _LOOKS.items():
         try:
             yield look(settings)
         except AssetOpsError as error:
-            yield Finding(what, "does not work", str(error))
+            # One fault of the project keeps all from being looked at that are built on it.
+            if str(error) not in said:
+                yield Finding(what, "does not work", str(error))
+            said.add(str(error))
 
 
 def _python() -> Finding:

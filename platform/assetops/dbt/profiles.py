@@ -82,7 +82,10 @@ def located(settings: Settings, profile: Profile) -> Settings:
 def _profile_name(settings: Settings) -> str:
     file = settings.dbt_project / "dbt_project.yml"
     if not file.exists():
-        raise ConfigError(f"{file} is not there. Name the folder of a dbt project.")
+        raise ConfigError(
+            f"{file} is not there. Name the dbt project's folder: dbt_project_dir in "
+            "[tool.assetops] of pyproject.toml, or ASSETOPS_DBT_PROJECT_DIR."
+        )
     name = _mapping(file, _parsed(file)).get("profile")
     if not name:
         raise ConfigError(f"{file} names no profile. Add a line such as `profile: warehouse`.")
