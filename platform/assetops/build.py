@@ -12,6 +12,7 @@ import dagster as dg
 from assetops.dbt.accounting import standing_tests
 from assetops.dbt.assets import Transformation, transformed_assets
 from assetops.dbt.cut import Cut
+from assetops.dbt.freshness import freshness_checks, freshness_job
 from assetops.dbt.manifest import refresh_manifest
 from assetops.dbt.profiles import located, read_profile
 from assetops.errors import AssetOpsError
@@ -166,9 +167,11 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
     project, landing = platform.project, platform.settings.landing_dir
     partitions = landing_days(project.ingested(), landing) if project.partitioned else None
     deep = _deep_checks(platform)
+    fresh = freshness_checks(project, platform.warehouse, platform.ledger)
+    ask, hourly = freshness_job(fresh, scheduled=platform.settings.keeps_schedules)
     # Also the checks of what nobody here makes: sources that are in the warehouse already.
     whole = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()
-    everything = whole - dg.AssetSelection.checks(*deep)
+    everything = whole - dg.AssetSelection.checks(*deep, *fresh)
     expect_no_news_from(dataset.address for dataset in platform.project.ingested())
     return dg.Definitions(
         assets=[
@@ -177,9 +180,9 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
             *_python(platform, assets),
             *_publication(platform),
         ],
-        asset_checks=[*_gates(platform), *deep],
-        jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep)],
-        schedules=deep_schedules(platform.suites, deep, platform.settings),
+        asset_checks=[*_gates(platform), *deep, *fresh],
+        jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep), *ask],
+        schedules=[*deep_schedules(platform.suites, deep, platform.settings), *hourly],
         resources={"warehouse": _held_warehouse(platform)},
         # DuckDB has one writing process, so a run is one process; dbt has its threads inside it.
         executor=dg.in_process_executor,
@@ -237,13 +240,8 @@ def _python(
 
 
 def _gates(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
-    return gate_checks(
-        platform.project,
-        platform.warehouse,
-        platform.ledger,
-        platform.light,
-        _gate_facts(platform),
-    )
+    project, warehouse, ledger = platform.project, platform.warehouse, platform.ledger
+    return gate_checks(project, warehouse, ledger, platform.light, _gate_facts(platform))
 
 
 def _gate_facts(platform: Platform) -> Callable[[], dict[str, object]]:

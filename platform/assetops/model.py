@@ -15,6 +15,7 @@ MASK = "•••"
 # A run with this tag brings in only what is new; any other rebuilds its partitions.
 ONLY_PENDING = "assetops/only_pending"
 CONTRACT_CHECK = "contract"  # that a landing file keeps it
+FRESHNESS_CHECK = "source_freshness"  # that a source has new rows
 
 
 class Word(BaseModel):

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assetops.build import Platform
+from assetops.dbt.freshness import promise_of
 from assetops.errors import WarehouseBusy
-from assetops.history import History
-from assetops.model import Dataset, Kind, Release, timedelta_of
+from assetops.history import History, result_of
+from assetops.model import FRESHNESS_CHECK, Dataset, Kind, Release, Status, timedelta_of
 from assetops.quality.promises import promises_of
 from assetops.quality.score import RUNS, graded_checks, score_of, trend_of
 from assetops.warehouse import journal
@@ -19,6 +20,7 @@ def facts_of(platform: Platform, dataset: Dataset) -> dict[str, Any]:
     project = platform.project
     suite = platform.suites.get(dataset.address)
     data, types = _warehouse_facts(platform, dataset)
+    data |= _source_freshness(platform, dataset)
     release = platform.releases.current()
     if dataset.contract.publish:
         data |= _published_facts(dataset, release)
@@ -105,6 +107,22 @@ def _held_facts(dataset: Dataset, held: tuple[int, datetime] | None) -> dict[str
     rows, since = held
     said = f"{rows:,} row{'s' * (rows != 1)} since {since:%Y-%m-%d %H:%M} UTC"
     return {"held back": f"{said}: assetops quarantine show {dataset.address}"}
+
+
+def _source_freshness(platform: Platform, dataset: Dataset) -> dict[str, Any]:
+    """Return what a source promises of its newest row, and what dbt saw when it last asked."""
+    promise = promise_of(platform.project, dataset)
+    if not promise:
+        return {}
+    latest = platform.ledger.latest_results(dataset.address)
+    asked = next(((v, at) for v, at, _ in latest if v.check == FRESHNESS_CHECK), None)
+    if asked is None:
+        said = f"{promise}; never asked: assetops check {dataset.address} --freshness"
+        return {"source freshness": said}
+    verdict, at = asked
+    found = verdict.finding if verdict.status is Status.ERRORED else verdict.description
+    word = result_of(verdict.status, verdict.severity)
+    return {"source freshness": f"{word} when asked {at:%Y-%m-%d %H:%M} UTC: {found}"}
 
 
 def _published_facts(dataset: Dataset, release: Release | None) -> dict[str, Any]:

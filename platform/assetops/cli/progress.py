@@ -102,10 +102,11 @@ class Progress:
             return
         row = self.row("/".join(event.asset_key.path))
         if event.event_type_value == "ASSET_OBSERVATION":
-            # Only publication observes: consumers see the table that they saw before.
+            # Of publication, which tells of an event: consumers see the table that they saw before.
             seen = event.asset_observation_data.asset_observation.metadata.get("event")
-            row.kept = "held back" if seen and seen.value == "held" else "unchanged"
-            row.done = True
+            if seen is not None:
+                row.kept = "held back" if seen.value == "held" else "unchanged"
+                row.done = True
             return
         materialization = event.step_materialization_data.materialization
         metadata = materialization.metadata

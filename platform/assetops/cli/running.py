@@ -15,6 +15,7 @@ from assetops.build import BUILD_JOB, Platform
 from assetops.cli.days import newest_pending, partition_tags
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
+from assetops.dbt.freshness import FRESHNESS_JOB
 from assetops.dbt.lines import PROCESS_TAG
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
 from assetops.history import History
@@ -89,6 +90,29 @@ def run_checks(
     subset = job.get_subset(asset_selection=set(), asset_check_selection=checks)
     outcome = run_job(platform, progress, subset, partition_tags(platform, None))
     _add_row_counts(platform, progress)
+    outcome.checks_only = True
+    return outcome
+
+
+def run_freshness_checks(
+    platform: Platform,
+    definitions: dg.Definitions,
+    progress: Progress,
+    addresses: Sequence[str],
+) -> Outcome:
+    """Ask how old the newest rows of the sources are."""
+    wanted = {dg.AssetKey(platform.project.dataset(address).key) for address in addresses}
+    checks: set[dg.AssetCheckKey] = set()
+    if FRESHNESS_JOB in {job.name for job in definitions.jobs or ()}:
+        job = definitions.resolve_job_def(FRESHNESS_JOB)
+        checks = {k for k in job.asset_layer.asset_graph.asset_check_keys if k.asset_key in wanted}
+    if not checks:
+        raise ConfigError(
+            f"{', '.join(addresses)} promises no freshness. Write `freshness: {{warn_after: …}}` "
+            "and `loaded_at_field: …` at a source in its yml."
+        )
+    subset = job.get_subset(asset_selection=set(), asset_check_selection=checks)
+    outcome = run_job(platform, progress, subset, {})
     outcome.checks_only = True
     return outcome
 

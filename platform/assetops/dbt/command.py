@@ -91,14 +91,18 @@ class Command:
 
     def _read(self, run_results: Mapping[str, Any]) -> None:
         written = json.loads(self._manifest().read_text())
-        nodes = {**written["nodes"], **(written.get("unit_tests") or {})}
+        nodes = {
+            **written["nodes"],
+            **written["sources"],
+            **(written.get("unit_tests") or {}),
+        }
         for result in run_results["results"]:
             node = nodes[result["unique_id"]]
             self.results[result["unique_id"]] = NodeResult(
                 unique_id=result["unique_id"],
                 status=str(result["status"]),
-                message=(result["message"] or "").strip(),
-                failures=result["failures"],
+                message=(result.get("message") or result.get("error") or "").strip(),
+                failures=result.get("failures"),
                 file=node["original_file_path"],
                 compiled=result.get("compiled_code"),
                 compiled_path=node.get("compiled_path") or self._compiled(node["name"]),

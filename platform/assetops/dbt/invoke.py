@@ -95,6 +95,21 @@ def build_arguments(
     ]
 
 
+def freshness_arguments(
+    settings: Settings, *, names: Collection[tuple[str, ...]], artifacts: Path
+) -> list[str]:
+    """Return the arguments of a `dbt source freshness` of the sources with these dbt names."""
+    # The package, the source and the table; folders, which stand between, are no part of it.
+    chosen = [".".join((fqn[0], *fqn[-2:])) for fqn in sorted(names)]
+    return [
+        *("source", "freshness"),
+        *project_arguments(settings),
+        *("--target-path", str(artifacts), "--log-path", str(artifacts)),
+        *("--output", str(artifacts / "run_results.json")),
+        *("--select", *("source:" + re.sub(r"[ ,]", "?", name) for name in chosen)),
+    ]
+
+
 def _by_name(fqn: Sequence[str]) -> str:
     # dbt would take a space or a comma, in a folder's name, for the end of a name.
     return "fqn:" + re.sub(r"[ ,]", "?", ".".join(fqn))
