@@ -1,5 +1,6 @@
 """Dagster is told the same, whichever way dbt is called."""
 
+import json
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from tests.dbt.school import build, events, make_school, recorded
 
 from assetops.build import open_platform
 from assetops.cli.outcome import Outcome
+from assetops.dbt.invoke import Invocation, build_arguments
 from assetops.errors import ConfigError
 
 pytestmark = pytest.mark.no_cover
@@ -114,9 +116,57 @@ def test_dagster_dbt_itself_tells_what_we_tell_with_three_exceptions(
         assert all(a[-1].items() <= b[-1].items() for a, b in zip(kinds, ours[node], strict=True))
 
 
+SOME = {"doubtful", "after_doubtful", "accepted_values_doubtful_age__10", "wrong"}
+
+# dbt Fusion cannot be had here: this one is dbt Core, which tells of its nodes as Fusion does.
+FUSION = f"""#!{sys.executable}
+import json, os, subprocess, sys
+if "--version" in sys.argv:
+    sys.exit(print("dbt-fusion 2.0.0"))
+dbt = [sys.executable, "-m", "dbt.cli.main", *sys.argv[1:]]
+environment = {{**os.environ, "DBT_LOG_LEVEL": "debug"}}
+process = subprocess.Popen(dbt, stdout=subprocess.PIPE, text=True, env=environment)
+for line in process.stdout:
+    if not json.loads(line)["info"]["name"].endswith("Result"):
+        print(line, end="", flush=True)
+sys.exit(process.wait())
+"""
+
+
+def test_another_dbt_that_speaks_as_fusion_does_is_understood(
+    school: Path, inside: Any, tmp_path: Path
+) -> None:
+    _, told, _ = inside
+    (school / "fusion").write_text(FUSION)
+    (school / "fusion").chmod(0o755)
+    platform = open_platform(school)
+    settings = platform.settings.model_copy(update={"dbt_executable": "./fusion"})
+    manifest = json.loads((school / "data/dev/dbt/manifest.json").read_text())
+    nodes = [i for i, n in manifest["nodes"].items() if n["name"] in SOME]
+    arguments = build_arguments(
+        settings,
+        nodes=[*nodes, "unit_test.school.wrong.pupils_are_renamed"],
+        manifest=manifest,
+        variables={},
+        artifacts=tmp_path,
+    )
+    invocation = Invocation(settings, arguments, "a run", tmp_path)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for message in invocation.events():
+        for event in message.to_default_asset_events(manifest):
+            check = event.check_name if isinstance(event, dg.AssetCheckEvaluation) else ""
+            name = f"{event.asset_key.to_user_string()} {check}".strip()
+            kind = "ASSET_CHECK_EVALUATION" if check else "ASSET_MATERIALIZATION"
+            found.setdefault(name, []).append((kind, event.metadata["status"].value))
+    assert found == {node: [kind[:2] for kind in told[node]] for node in found}
+    assert found.keys() == {"doubtful", "doubtful accepted_values_doubtful_age__10"}
+    statuses = {node.split(".", 2)[2]: r.status for node, r in invocation.results.items()}
+    assert statuses["wrong.pupils_are_renamed"] == "fail"
+    assert statuses["wrong"] == statuses["after_doubtful"] == "skipped"
+
+
 def test_a_dbt_that_is_not_there_is_named(school: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSETOPS_DBT_EXECUTABLE", "./no/dbt")
-    (school / "data/dev/dbt/manifest.key").unlink(missing_ok=True)
     open_platform.cache_clear()
     with pytest.raises(
         ConfigError, match=r"/no/dbt cannot be started: No such file.* dbt_executable"

@@ -22,6 +22,16 @@ from assetops.dbt.results import NodeResult, Transport
 from assetops.settings import Settings
 
 
+class _FusionMessage(DbtFusionCliEventMessage):
+    """dbt Fusion's events, without those that dagster-dbt takes for results of nodes."""
+
+    @property
+    def is_result_event(self) -> bool:
+        unique_id = self.raw_event["data"].get("node_info", {}).get("unique_id") or ""
+        # As in dbt Core's: nothing of Dagster's is a unit test.
+        return super().is_result_event and not unique_id.startswith("unit_test.")
+
+
 @dataclass
 class Invocation:
     """One `dbt build`: iterate over its events, then read its results."""
@@ -48,7 +58,7 @@ class Invocation:
         """
         executable = self.settings.dbt_executable and dbt_command(self.settings)[0]
         fusion = executable is not None and is_fusion(executable)
-        message = DbtFusionCliEventMessage if fusion else DbtCoreCliEventMessage
+        message = _FusionMessage if fusion else DbtCoreCliEventMessage
         # Closed at once when nobody listens any more, not when memory is next cleaned.
         with lines(self.artifacts, aloud=self.aloud) as log:
             transport = self._transport(log)

@@ -62,7 +62,8 @@ def content_key(settings: Settings) -> str:
     It stays the same where the whole platform is copied or moved.
     """
     profile, project = settings.dbt_profiles / "profiles.yml", settings.dbt_project
-    chosen = f"{version('dbt-core')} {settings.env} {settings.target} {settings.dbt_project_dir}"
+    dbt = settings.dbt_executable or version("dbt-core")
+    chosen = f"{dbt} {settings.env} {settings.target} {settings.dbt_project_dir}"
     digest = hashlib.sha256(chosen.encode())
     for file in [*_files(project), *[str(profile)] * profile.exists()]:
         stat = os.stat(file)
