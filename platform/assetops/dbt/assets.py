@@ -169,7 +169,10 @@ def _events(
 ) -> Generator[Any, None, None]:
     """Yield dagster-dbt's events while dbt works; whoever stops iterating stops dbt."""
     with (
-        work.warehouse.lent() if invocation.is_elsewhere else nullcontext(),
+        # A profile of its own may open the file with options that ours would have to have.
+        work.warehouse.lent()
+        if invocation.is_elsewhere or work.warehouse.foreign
+        else nullcontext(),
         closing(invocation.events()) as messages,
     ):
         for message in messages:

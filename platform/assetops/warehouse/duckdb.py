@@ -51,8 +51,7 @@ class Warehouse:
         Raises `WarehouseBusy` as `connect` does.
         """
         with self.lock.held(holder, say=say):
-            if self._kept or self.foreign:
-                # A foreign profile may open the file with options that ours would have to have.
+            if self._kept:
                 yield self
                 return
             # The file stays open: a process that does not know the lock would take it between two
