@@ -36,6 +36,7 @@ def test_a_release_is_kept_read_only_with_its_manifest_and_what_was_verified(sho
     folder = shop.releases.folder / release.id
     assert {path.name for path in folder.iterdir()} == {
         "warehouse.duckdb",
+        "columns.json",
         "manifest.json",
         "release.json",
     }

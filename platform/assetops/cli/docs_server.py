@@ -1,4 +1,4 @@
-"""Serves Data Docs on this machine: pages from the ledger, and no file of the disk."""
+"""Serves Data Docs and dbt's docs on this machine: pages that are made, and no file of the disk."""
 
 import threading
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
+from assetops.dbt.docs import POLICY
 from assetops.errors import AssetOpsError
 from assetops.quality.data_docs import SAFE, DataDocs
 
@@ -14,7 +15,11 @@ LOOPBACK = "127.0.0.1"
 _HOSTS = {LOOPBACK, "localhost"}
 
 
-def serve(docs: DataDocs, port: int) -> ThreadingHTTPServer:
+# Below this are dbt's docs, one for each release.
+DBT = "/dbt/"
+
+
+def serve(docs: DataDocs, dbt_docs: Callable[[str], str | None], port: int) -> ThreadingHTTPServer:
     """Answer on the loopback address from now on, in a thread that ends with the process.
 
     Raises `AssetOpsError` if somebody has the port.
@@ -24,7 +29,7 @@ def serve(docs: DataDocs, port: int) -> ThreadingHTTPServer:
 
     def page(path: str) -> str | None:
         with one_at_a_time:
-            return docs.page(path)
+            return dbt_docs(path) if path.startswith(DBT) else docs.page(path)
 
     handler = type("Handler", (_Handler,), {"page": staticmethod(page)})
     try:
@@ -66,7 +71,8 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "text/html" if status is HTTPStatus.OK else "text/plain"
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Security-Policy", SAFE)
+        scripted = status is HTTPStatus.OK and self._path().startswith(DBT)
+        self.send_header("Content-Security-Policy", POLICY if scripted else SAFE)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cache-Control", "no-cache")
@@ -74,11 +80,14 @@ class _Handler(BaseHTTPRequestHandler):
         if with_body:
             self.wfile.write(body)
 
+    def _path(self) -> str:
+        return unquote(urlsplit(self.path).path)
+
     def _found(self) -> tuple[HTTPStatus, str]:
         if self.headers.get("Host", "").rsplit(":", 1)[0] not in _HOSTS:
             return HTTPStatus.FORBIDDEN, f"Data Docs answer at http://{LOOPBACK} only.\n"
         try:
-            page = self.page(unquote(urlsplit(self.path).path))
+            page = self.page(self._path())
         except Exception as error:
             # A thread's stack trace would go to the terminal of whoever started it.
             return HTTPStatus.INTERNAL_SERVER_ERROR, f"This page could not be made: {error!r}\n"

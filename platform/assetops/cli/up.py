@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -47,13 +48,13 @@ def command(host: str, port: int) -> None:
 
 def serve_docs(platform: "Platform") -> None:
     """Answer where checks link to, if that is this machine; else somebody serves them there."""
-    from assetops.cli.docs import data_docs_of
+    from assetops.cli.docs import data_docs_of, dbt_docs_page
     from assetops.cli.docs_server import LOOPBACK, serve
 
     address = urlsplit(url := platform.settings.data_docs_url)
     if address.hostname in (LOOPBACK, "localhost") and address.port:
-        serve(data_docs_of(platform), address.port)
-    click.echo(f"Data Docs are at {url}")
+        serve(data_docs_of(platform), partial(dbt_docs_page, platform), address.port)
+    click.echo(f"Data Docs are at {url}, and dbt's docs at {url.rstrip('/')}/dbt/index.html")
 
 
 def supervise(commands: dict[str, Sequence[str]], settings: Settings) -> int:

@@ -71,8 +71,12 @@ def published_assets(
             )
             publication = publish(verified, project, warehouse, releases, ledger, run_id=run_id)
         context.log.info(publication.sentence())
-        for key in marts:
-            yield _happening(context, key, publication) if key in chosen else _no_event(key)
+        for key, mart in marts.items():
+            docs = _docs(project, publication.release.id, mart)
+            if key in chosen:
+                yield _happening(context, key, publication, docs=docs)
+            else:
+                yield _no_event(key)
 
     return release
 
@@ -139,7 +143,7 @@ def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases)
 
 
 def _happening(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, publication: Publication
+    context: dg.AssetExecutionContext, key: dg.AssetKey, publication: Publication, *, docs: str
 ) -> Happening:
     """Return a materialisation where consumers see new content, else note what was seen."""
     name = key.path[-1]
@@ -161,9 +165,18 @@ def _happening(
     table = publication.release.tables[name]
     return dg.MaterializeResult(
         asset_key=key,
-        metadata=_facts(publication.release.id, table, before),
+        metadata={
+            **_facts(publication.release.id, table, before),
+            "dbt docs": dg.MetadataValue.url(docs),
+        },
         data_version=dg.DataVersion(table.fingerprint),
     )
+
+
+def _docs(project: Project, release_id: str, mart: Dataset) -> str:
+    """Return where a person reads what dbt's docs of a release say of a mart."""
+    folder = f"{project.settings.data_docs_url.rstrip('/')}/dbt/{release_id}"
+    return f"{folder}/index.html#!/{mart.unique_id.split('.')[0]}/{mart.unique_id}"
 
 
 def _facts(release_id: str, table: PublishedTable, before: PublishedTable | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The releases of one environment: made aside, switched to in one step, kept, and gone back to."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from assetops.publish.published import Published
 from assetops.settings import Settings
 from assetops.warehouse.duckdb import Warehouse
 from assetops.warehouse.lock import WarehouseLock
+from assetops.warehouse.measure import all_columns
 from assetops.warehouse.release_file import FILE_NAME, count_rows
 
 _STAMP = "%Y%m%dT%H%M%S"
@@ -108,7 +110,7 @@ class Releases:
         """Make a release of the verified tables, and of the current release's for the rest.
 
         `datasets` are all published ones and `verified` is what the gates have seen, both by
-        published name; dbt's manifest is kept with the release.
+        published name; dbt's manifest and the columns of all tables are kept with the release.
 
         Raises `PublishError`, and leaves nothing, if what was copied is not what was verified.
         """
@@ -128,6 +130,9 @@ class Releases:
                     previous=current.id if current else None,
                 )
                 durable.copy(manifest, building / "manifest.json")
+                with warehouse.connect() as connection:
+                    columns = json.dumps(all_columns(connection))
+                durable.write_text(building / "columns.json", columns)
                 durable.write_text(building / "release.json", release.model_dump_json(indent=2))
                 os.rename(building, self.folder / release_id)
                 durable.sync(self.folder)

@@ -27,3 +27,16 @@ def measured(connection: Connection, relation: Relation, *, counted: bool) -> Me
     except SqlError:
         return None
     return Measure(columns, row[0] if row else None)
+
+
+def all_columns(connection: Connection) -> dict[str, list[tuple[str, str]]]:
+    """Return the columns of every relation in the file, with their types, by its name."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    rows = connection.execute(
+        "select lower(schema_name || '.' || table_name), column_name, data_type "
+        "from duckdb_columns() where database_name = current_catalog() and not internal "
+        "order by 1, column_index"
+    ).fetchall()
+    for relation, name, kind in rows:
+        found.setdefault(relation, []).append((name, kind))
+    return found

@@ -191,7 +191,7 @@ def test_three_thousand_runs_cost_no_more_than_the_newest(docs, ledger, tmp_path
 @pytest.fixture
 def served(docs, record) -> Iterator[str]:
     record(verdict("a"))
-    server = serve(docs, 0)
+    server = serve(docs, lambda path: None, 0)
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
