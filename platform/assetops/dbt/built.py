@@ -56,7 +56,11 @@ class BuiltTables:
                         held.append(event)
                     else:
                         yield self._with_facts(event)
-        except Exception:
+        except GeneratorExit:
+            # Nobody listens any more.
+            raise
+        except BaseException:
+            # Also when the run is stopped: what dbt has built until then is there.
             yield from map(self._with_facts, held)
             raise
         yield from map(self._with_facts, held)
