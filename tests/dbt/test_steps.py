@@ -42,6 +42,19 @@ def test_what_is_kept_is_what_was_worked_out(copied: Project) -> None:
     assert specs["marts/customers"].partitions_def is None
 
 
+def test_a_platform_that_was_moved_refers_to_its_own_code(copied: Project, tmp_path: Path) -> None:
+    steps_of(Cut(copied), DAYS)
+    moved = copied.settings.model_copy(update={"dbt_project_dir": tmp_path / "elsewhere"})
+    file = copied.settings.dbt_target / "steps.pickle"
+    written = file.stat().st_mtime_ns
+    (first, *_) = steps_of(Cut(replace(copied, settings=moved)), DAYS)
+    assert file.stat().st_mtime_ns == written
+    found = [spec.metadata["dagster/code_references"] for spec in first.assets]
+    paths = [reference.file_path for each in found for reference in each.code_references]
+    assert paths
+    assert all(path.startswith(str(tmp_path / "elsewhere")) for path in paths)
+
+
 def test_another_gate_makes_other_steps(copied: Project) -> None:
     names = [step.part.name for step in steps_of(Cut(copied), DAYS)]
     gated = [step.part.name for step in steps_of(Cut(copied, {"marts/orders"}), DAYS)]
