@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from assetops.cli.check import _rows
+from assetops.cli.check import _asked, _rows
 from assetops.ledger import Ledger
 from assetops.model import Contract, Dataset, DbtTest, Kind, Relation, Severity, Status, Verdict
 
@@ -35,7 +35,8 @@ def test_each_check_that_there_is_says_what_it_found_in_the_words_of_its_severit
     ]
     ledger.record_results("marts/orders", verdicts, state="now", run_id="one")
     platform: Any = SimpleNamespace(ledger=ledger, suites={}, deep_names=lambda dataset: set())
-    rows = [[str(cell) for cell in row] for row in _rows(platform, MART, False)]
+    asked = _asked(platform, MART, deep=False, freshness=False)
+    rows = [[str(cell) for cell in row] for row in _rows(platform, MART, asked)]
     assert rows == [
         ["known_status", "warned", "expected once; found [red]3"],
         ["unique_order_id", "failed", "expected once; found [red]3"],

@@ -57,8 +57,8 @@ def test_what_the_profile_sets_stays_and_what_it_does_not_is_not_set(warehouse: 
         assert connection.execute("select current_setting('threads')").fetchone() == (1,)
 
 
-def test_between_steps_dbt_may_open_it_with_options_of_its_own(warehouse: Warehouse) -> None:
-    with warehouse.hold("a run"):
+def test_dbt_may_open_it_with_options_of_its_own_once_it_is_lent(warehouse: Warehouse) -> None:
+    with warehouse.hold("a run"), warehouse.lent():
         duckdb.connect(warehouse.path, config={"threads": 3}).close()
 
 

@@ -117,8 +117,11 @@ def _run(settings: Settings, arguments: Sequence[str], put: Any, run_id: str) ->
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner
+    from dbt.deprecations import reset_deprecations
 
     export(settings)
+    # dbt counts them for the life of the process, and would tell of those of an earlier call.
+    reset_deprecations()  # type: ignore[no-untyped-call]
     manifest = _manifest(settings, run_id)
     try:
         # Paths in the project and in the profile start in its folder, and so does its owner.

@@ -14,13 +14,14 @@ import importlib
 import os
 import selectors
 import signal
+import site
 import socket
 import struct
 import sys
 import sysconfig
 import time
 from atexit import _run_exitfuncs as run_exit_functions
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -62,7 +63,9 @@ class Template:
         self.imported = {} if steady else _state_of_imports()
         self.woken, self.wakes = socket.socketpair()
         added = set(own_python_path())
-        self.search_path = [path for path in sys.path if path not in added]
+        rest = [path for path in sys.path if path not in added]
+        # What is installed from its folder may be named by PYTHONPATH too, and was then named once.
+        self.search_path = [*rest, *(path for path in _installed_folders() if path in added)]
 
     def serve(self) -> None:
         """Answer until told to stop, or until everybody has gone; then end what still runs."""
@@ -214,6 +217,13 @@ def _die_with(parent: int, number: int) -> None:
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, number)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _installed_folders() -> Iterator[str]:
+    """Yield the folders that files of the site's packages add to Python's search path."""
+    for folder in site.getsitepackages():
+        for file in sorted(Path(folder).glob("*.pth")):
+            yield from (line for line in file.read_text().splitlines() if line.startswith("/"))
 
 
 def _state_of_imports() -> dict[str, float]:
