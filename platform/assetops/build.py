@@ -154,7 +154,7 @@ def open_platform(root: Path) -> Platform:
 
 def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ()) -> dg.Definitions:
     """Return everything the platform at `root` does; `assets` are those that Python makes."""
-    # Definitions last as long as their process; to look for garbage in them was 2/5 of the load.
+    # Definitions last as long as their process: to look for garbage in them took half of the load.
     gc.set_threshold(100_000, 50, 50)
     platform = open_platform(root.resolve())
     platform.project.learn_parents(
@@ -173,7 +173,7 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
     whole = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()
     everything = whole - dg.AssetSelection.checks(*deep, *fresh)
     expect_no_news_from(dataset.address for dataset in platform.project.ingested())
-    return dg.Definitions(
+    definitions = dg.Definitions(
         assets=[
             *_ingestion(platform, partitions),
             *_transformation(platform, partitions),
@@ -187,6 +187,8 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
         # DuckDB has one writing process, so a run is one process; dbt has its threads inside it.
         executor=dg.in_process_executor,
     )
+    gc.freeze()
+    return definitions
 
 
 def batch_loader(platform: Platform) -> Loader:
