@@ -21,11 +21,7 @@ REPO = Path(__file__).parents[2]
 
 
 class Counted:
-    """A connection that counts its statements and the time that they take.
-
-    What is asked and set of the memory, thrice in ours, is no statement on the table: it counts as
-    time of Python.
-    """
+    """A connection that counts its statements and the time that they take."""
 
     statements = 0
     seconds = 0.0
@@ -35,9 +31,6 @@ class Counted:
 
     def execute(self, *arguments: Any) -> Any:
         """Run a statement; an aggregate's whole work is done here."""
-        if "memory_limit" in arguments[0]:
-            self._connection.execute(*arguments)
-            return self
         Counted.statements += 1
         begin = time.perf_counter()
         self._connection.execute(*arguments)
