@@ -1,10 +1,8 @@
 """What failed is done again, and nothing else: by command, by Dagster, and by itself."""
 
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -27,14 +25,6 @@ CHECKS_LEFT = {
     "accepted_values_doubtful_age__10",
     "not_null_after_doubtful_age",
 }
-
-
-@pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    root, before = make_school(tmp_path_factory.mktemp("school")), Path.cwd()
-    os.chdir(root)
-    yield root
-    os.chdir(before)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Dagster is told the same, whichever way dbt is called."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster_dbt import DbtCliResource, dbt_assets
-from tests.dbt.school import build, events, make_school, recorded
+from tests.dbt.school import build, events, recorded
 
 from assetops.build import open_platform
 from assetops.cli.outcome import Outcome
@@ -21,14 +20,6 @@ from assetops.errors import ConfigError
 pytestmark = pytest.mark.no_cover
 
 Told = Mapping[str, list[Any]]
-
-
-@pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    root, before = make_school(tmp_path_factory.mktemp("school")), Path.cwd()
-    os.chdir(root)
-    yield root
-    os.chdir(before)
 
 
 def built(school: Path, transport: str) -> tuple[Outcome, Told, list[str]]:

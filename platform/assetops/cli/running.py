@@ -94,6 +94,21 @@ def run_checks(
     return outcome
 
 
+def _checks_of(
+    platform: Platform, definitions: dg.Definitions, job: str, addresses: Sequence[str]
+) -> dg.JobDefinition | None:
+    """Return the part of a job that checks these assets; None if there is none."""
+    wanted = {dg.AssetKey(platform.project.dataset(address).key) for address in addresses}
+    if job not in {known.name for known in definitions.jobs or ()}:
+        return None
+    whole = definitions.resolve_job_def(job)
+    keys = whole.asset_layer.asset_graph.asset_check_keys
+    checks = {key for key in keys if key.asset_key in wanted}
+    if not checks:
+        return None
+    return whole.get_subset(asset_selection=set(), asset_check_selection=checks)
+
+
 def run_freshness_checks(
     platform: Platform,
     definitions: dg.Definitions,
@@ -101,17 +116,12 @@ def run_freshness_checks(
     addresses: Sequence[str],
 ) -> Outcome:
     """Ask how old the newest rows of the sources are."""
-    wanted = {dg.AssetKey(platform.project.dataset(address).key) for address in addresses}
-    checks: set[dg.AssetCheckKey] = set()
-    if FRESHNESS_JOB in {job.name for job in definitions.jobs or ()}:
-        job = definitions.resolve_job_def(FRESHNESS_JOB)
-        checks = {k for k in job.asset_layer.asset_graph.asset_check_keys if k.asset_key in wanted}
-    if not checks:
+    subset = _checks_of(platform, definitions, FRESHNESS_JOB, addresses)
+    if subset is None:
         raise ConfigError(
             f"{', '.join(addresses)} promises no freshness. Write `freshness: {{warn_after: …}}` "
             "and `loaded_at_field: …` at a source in its yml."
         )
-    subset = job.get_subset(asset_selection=set(), asset_check_selection=checks)
     outcome = run_job(platform, progress, subset, {})
     outcome.checks_only = True
     return outcome
@@ -124,18 +134,12 @@ def run_deep_checks(
     addresses: Sequence[str],
 ) -> Outcome:
     """Run the deep checks of the assets, while others may build."""
-    wanted = {dg.AssetKey(platform.project.dataset(address).key) for address in addresses}
-    known = {job.name for job in definitions.jobs or ()}
-    checks: set[dg.AssetCheckKey] = set()
-    if DEEP_JOB in known:
-        job = definitions.resolve_job_def(DEEP_JOB)
-        checks = {k for k in job.asset_layer.asset_graph.asset_check_keys if k.asset_key in wanted}
-    if not checks:
+    subset = _checks_of(platform, definitions, DEEP_JOB, addresses)
+    if subset is None:
         raise ConfigError(
             f'{", ".join(addresses)} has no deep checks. Write "meta": {{"depth": "deep"}} '
             f"at an expectation in gx/expectations/{addresses[0]}.json."
         )
-    subset = job.get_subset(asset_selection=set(), asset_check_selection=checks)
     run_id = str(uuid4())
     lock = WarehouseLock(
         platform.settings.home / "deep_checks.lock", wait=platform.settings.warehouse_wait

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import re
 import time
@@ -13,6 +14,8 @@ from assetops.model import Dataset, Kind, Relation
 from assetops.project import Project
 from assetops.warehouse import Connection
 from assetops.warehouse.measure import Measure, measured
+
+_LOG = logging.getLogger(__name__)
 
 # By column, the columns it is made from, each with its asset's key.
 Dependencies = Mapping[str, Sequence[tuple[tuple[str, ...], str]]]
@@ -76,12 +79,15 @@ class Lineage:
         self, dataset: Dataset, code: str, measure: Measure, connection: Connection
     ) -> dict[str, Any]:
         names = [name for name, _ in measure.columns]
+        if dataset.kind is Kind.SNAPSHOT:
+            return self._of_snapshot(dataset, names, connection)
         try:
-            if dataset.kind is Kind.SNAPSHOT:
-                return self._of_snapshot(dataset, names, connection)
             return self._of_query(code, names, connection)
-        except Exception:
-            # sqlglot does not know all of DuckDB's SQL, and a table is no worse without lineage.
+        except Exception as error:
+            # sqlglot does not know all of DuckDB's SQL, and fails on it in many ways; a table is no
+            # worse without lineage. It is said once, since what came of it is kept.
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            _LOG.warning("%s has no column lineage: %s", dataset.address, reason)
             return {}
 
     def _of_snapshot(
