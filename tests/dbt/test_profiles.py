@@ -65,14 +65,18 @@ shop:
     dev:
       type: duckdb
       path: shop.duckdb
-      settings: {timezone: "it's UTC"}
+      settings: {timezone: "it's UTC", memory_limit: 3GB}
       extensions: [json, {name: spatial, repo: community}]
       attach:
         - {path: rates.duckdb, alias: rates}
         - {path: "postgres:host=db", type: postgres, read_only: false}
 """
-    assert profile(tmp_path, told).session == (
+    read = profile(tmp_path, told)
+    assert located(Settings(root=tmp_path), read).memory_limit == "3GB"
+    assert located(Settings(root=tmp_path), profile(tmp_path)).memory_limit == "80%"
+    assert read.session == (
         "set \"timezone\" = 'it''s UTC'",
+        "set \"memory_limit\" = '3GB'",
         'load "json"',
         'load "spatial"',
         f"attach if not exists '{tmp_path}/dbt/rates.duckdb' as \"rates\" (read_only)",

@@ -45,7 +45,8 @@ def built(school: Path, transport: str) -> tuple[Outcome, Told, list[str]]:
 
 
 def _timeless(text: str) -> str:
-    return re.sub(r"^\d+ of|in \d+\.\d+s|runs/[0-9a-f-]{36}", "", text)
+    # dbt fills its lines with dots: one fewer behind the number of the tenth node to end.
+    return re.sub(r"^\d+ of|in \d+\.\d+s|\.{2,}|runs/[0-9a-f-]{36}", "", text)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def warehouse(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehou
     yield Warehouse(
         folder / "shop.duckdb",
         WarehouseLock(folder / "shop.lock", wait=0),
-        memory_limit="1GB",
+        memory_limit="80%",
         foreign=folder,
         session=["set threads = 1", "load no_such_extension", attach],
     )

@@ -1,7 +1,7 @@
 """dbt's models, snapshots and seeds as assets, and its tests as checks that block."""
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -172,7 +172,8 @@ def _events(
         # A profile of its own may open the file with options that ours would have to have.
         work.warehouse.lent()
         if invocation.is_elsewhere or work.warehouse.foreign
-        else nullcontext(),
+        # As long as it is open, dbt has the memory that we have.
+        else work.warehouse.connect(),
         closing(invocation.events()) as messages,
     ):
         for message in messages:

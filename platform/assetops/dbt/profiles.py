@@ -29,6 +29,8 @@ class Profile:
     warehouse: Path
     # What each connection is told: settings, extensions, and what else is attached.
     session: tuple[str, ...]
+    # What DuckDB may use; its own default where the profile does not say.
+    memory_limit: str
 
     def __str__(self) -> str:
         return f"{self.file}: profile {self.name}, target {self.target}"
@@ -69,13 +71,16 @@ def read_profile(settings: Settings) -> Profile:
         target,
         warehouse=_warehouse(output, where, mend, render=render, start=settings.dbt_start),
         session=tuple(_session(output, render, settings.dbt_start)),
+        memory_limit=str(render((output.get("settings") or {}).get("memory_limit", "80%"))),
     )
 
 
 def located(settings: Settings, profile: Profile) -> Settings:
     """Return the settings with the target and the warehouse that the dbt profile names."""
     own = profile.warehouse == settings.warehouse
-    found = {"target": profile.target, "warehouse_file": None if own else profile.warehouse}
+    found: dict[str, Any] = {"target": profile.target, "warehouse_file": None}
+    if not own:
+        found |= {"warehouse_file": profile.warehouse, "memory_limit": profile.memory_limit}
     return settings.model_copy(update=found)
 
 

@@ -1,6 +1,7 @@
 """Suites as gates: of a batch before it is loaded, and of a table once it is built."""
 
 from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def batch_gate(warehouse: Warehouse, ledger: Ledger, suites: Mapping[str, Suite]
             suite,
             parameters=known,
             root=Path(),
-            memory=warehouse.memory,
+            memory=replace(warehouse.memory, in_memory=True),
         )
 
     return gate

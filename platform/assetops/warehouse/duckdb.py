@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from assetops.errors import AssetOpsError, WarehouseBusy
+from assetops.errors import AssetOpsError, ConfigError, WarehouseBusy
 from assetops.model import Relation, literal, quote
 from assetops.settings import SUITE_MEMORY
 from assetops.warehouse.lock import POLL_SECONDS, WarehouseLock, tell
@@ -114,8 +114,7 @@ class Warehouse:
             else:
                 # Not as options of the connection: dbt's own, in the same process, has none, and
                 # DuckDB wants all to have the same. What dbt sets here it sets for us as well.
-                if not self.foreign:
-                    connection.execute("set memory_limit = ?", [self.memory_limit])
+                self._give_memory(connection)
                 connection.execute("set preserve_insertion_order = true")
                 if self.foreign:
                     connection.execute("set file_search_path = ?", [str(self.foreign)])
@@ -124,6 +123,16 @@ class Warehouse:
                     with suppress(duckdb.Error):
                         connection.execute(statement)
                 return connection
+
+    def _give_memory(self, connection: Connection) -> None:
+        # Every time: a suite that was run before leaves the little memory that it had.
+        try:
+            connection.execute("set memory_limit = ?", [self.memory_limit])
+        except duckdb.ParserException as error:
+            raise ConfigError(
+                f"memory_limit is {self.memory_limit!r}: {str(error).splitlines()[0]}. "
+                "Set it as in 2GB or 1.5GiB."
+            ) from None
 
     def exists(self, relation: Relation) -> bool:
         """Say whether the relation is there."""

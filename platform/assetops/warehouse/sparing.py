@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 
+from assetops.model import literal
 from assetops.settings import SUITE_MEMORY
 
 _UNITS = {"bytes": 0, "KiB": 1, "MiB": 2, "GiB": 3, "TiB": 4, "PiB": 5}
@@ -22,11 +23,13 @@ select current_setting('memory_limit'), current_setting('threads'),
 class Memory:
     """What DuckDB may use of memory: at all, and while a suite is run."""
 
-    # As DuckDB takes it; None where it is DuckDB's own choice.
+    # As DuckDB takes it, and as whoever opens the warehouse next sets it; None where nobody will.
     limit: str | None
     # In MB, for each of DuckDB's threads; a thread that has less puts aside the same rows again
     # and again.
     suite: int = SUITE_MEMORY
+    # Whether the suite looks at a table in memory, which stays there.
+    in_memory: bool = False
 
 
 class SparingConnection:
@@ -39,17 +42,20 @@ class SparingConnection:
         self._connection = connection
         self._limit = memory.limit
         self._is_low = False
-        self._little = self._little_of(memory.suite)
+        self._little = self._little_of(memory)
 
-    def _little_of(self, each: int) -> str | None:
+    def _little_of(self, memory: Memory) -> str | None:
         """Return the limit for statements, or nothing if there is no more than that anyway."""
+        if memory.limit and not memory.limit.endswith("%") and not memory.in_memory:
+            # Nothing has to be asked: suites that take a moment would take a third longer.
+            each = f"current_setting('threads') * {memory.suite * 10**6}"
+            return f"concat(least({each}, parse_formatted_bytes({literal(memory.limit)})), 'B')"
         limit, threads, in_memory, written = self._connection.execute(_IN_USE).fetchone()
         if self._limit is None and written:
             # This process has it open for somebody else, whose limit is not known exactly.
             return None
-        # A candidate is a table in memory: it stays there.
-        little = each * int(threads) * 10**6 + int(in_memory or 0)
-        return f"{little}B" if little < _bytes(limit) else None
+        little = memory.suite * int(threads) * 10**6 + int(in_memory or 0)
+        return f"'{little}B'" if little < _bytes(limit) else None
 
     def execute(self, *arguments: Any) -> Any:
         """Run a statement, with little memory if that is enough for it."""
@@ -66,8 +72,8 @@ class SparingConnection:
         return self
 
     def close(self) -> None:
-        """Give back the memory, and close the connection."""
-        if self._is_low:
+        """Close the connection, and give back the memory if nobody else will."""
+        if self._is_low and self._limit is None:
             self._give_back()
         self._little = None
         self._connection.close()
@@ -75,7 +81,7 @@ class SparingConnection:
     def _lower(self, limit: str) -> None:
         """Lower the limit that all connections of this process to this database share."""
         try:
-            self._connection.execute("set memory_limit = ?", [limit])
+            self._connection.execute(f"set memory_limit = {limit}")
             self._is_low = True
         except duckdb.OutOfMemoryException:
             self._little = None  # Somebody else is using more, and cannot let go of it.
