@@ -2,154 +2,37 @@
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, time
-from functools import cache, cached_property
 from pathlib import Path
 
 import dagster as dg
 
-from assetops.dbt.accounting import standing_tests
 from assetops.dbt.assets import Transformation, transformed_assets
-from assetops.dbt.cut import Cut
 from assetops.dbt.freshness import freshness_checks, freshness_job
-from assetops.dbt.manifest import refresh_manifest
-from assetops.dbt.profiles import located, read_profile
 from assetops.errors import AssetOpsError
 from assetops.ingest.again import reader_of
-from assetops.ingest.assets import Ingestion, Preflight, ingested_assets, pending
+from assetops.ingest.assets import Ingestion, Preflight, ingested_assets
 from assetops.ingest.landing import landing_days
 from assetops.ingest.load import Loader
 from assetops.ingest.quiet import expect_no_news_from
-from assetops.ledger import Ledger
-from assetops.model import Batch, Dataset, Kind, Severity, Verdict
-from assetops.project import Project, load_project
+from assetops.model import Dataset, Kind
+from assetops.opened import Platform, open_platform
 from assetops.publish.assets import published_assets
-from assetops.publish.releases import Releases
 from assetops.publish.still import held_still, released
 from assetops.quality.checks import batch_gate, gate_checks
 from assetops.quality.deep import (
     deep_checks,
     deep_jobs,
     deep_schedules,
-    standing_objections,
 )
 from assetops.quality.reconcile.checks import Counterparts, reconcile_checks
 from assetops.quality.steps import as_check_result, check_specs
-from assetops.quality.suites import Suite, gating, load_suites
-from assetops.quality.suites.depth import Depth
 from assetops.quality.suites.parameters import days_said
-from assetops.settings import Settings, load_settings
-from assetops.warehouse import Warehouse, WarehouseLock, journal
+from assetops.warehouse import Warehouse
 from assetops.warehouse.quarantine import forget
 from assetops.warehouse.snapshot import Snapshots
 
 BUILD_JOB = "build"
 Days = dg.DailyPartitionsDefinition | None
-
-
-@dataclass(frozen=True)
-class Platform:
-    """One platform with all its parts: what the assets close over, and what commands use."""
-
-    settings: Settings
-    project: Project
-    suites: dict[str, Suite]
-    warehouse: Warehouse
-    ledger: Ledger
-    releases: Releases
-
-    def as_of(self) -> datetime | None:
-        """Return the time that rules about age use; None while nothing has been loaded.
-
-        In production, and where nothing comes by day, it is the start of the run's day, elsewhere
-        the end of the newest batch's, so that running twice changes nothing.
-        """
-        if self.settings.as_of:
-            return self.settings.as_of
-        if self.settings.follows_the_clock or not self.project.partitioned:
-            return datetime.combine(datetime.now(UTC).date(), time())
-        days = self._newest_days()
-        return max(
-            (days[d.address] for d in self.project.ingested() if d.address in days), default=None
-        )
-
-    def data_as_of(self, dataset: Dataset) -> datetime | None:
-        """Return until when a dataset's data reaches: the oldest of its daily sources' newest."""
-        sources = [self.project.datasets[i].address for i in self.project.ancestors(dataset)]
-        days = self._newest_days()
-        return min((days[source] for source in sources if source in days), default=None)
-
-    def _newest_days(self) -> dict[str, datetime]:
-        if not self.project.ingested():
-            return {}
-        with self.warehouse.connect() as connection:
-            return journal.newest_days(connection)
-
-    def pending(self) -> list[Batch]:
-        """Return every landed batch whose content is not in raw yet."""
-        landing = self.settings.landing_dir
-        return [b for d in self.project.ingested() for b in pending(d, landing, self.warehouse)]
-
-    @property
-    def light(self) -> dict[str, Suite]:
-        """What suites expect in every build; deep expectations are asked aside from builds."""
-        return {address: suite.part(Depth.LIGHT) for address, suite in self.suites.items()}
-
-    def deep_names(self, dataset: Dataset) -> set[str]:
-        """Return the names of the checks on a dataset that do not run in builds."""
-        suite = self.suites.get(dataset.address)
-        return suite.aside if suite else set()
-
-    def standing(self, dataset: Dataset) -> list[tuple[str, Verdict, str]]:
-        """Return what stands against a dataset: checks of it, or above it, apart from builds."""
-        above = [self.project.datasets[i] for i in sorted(self.project.ancestors(dataset))]
-        addresses = [checked.address for checked in (dataset, *above)]
-        return [
-            *standing_objections(self.ledger, self.suites, addresses),
-            *standing_tests(self.cut, self.ledger, dataset),
-        ]
-
-    @cached_property
-    def cut(self) -> Cut:
-        """Where the dbt graph is cut: behind Python assets, and models with a critical suite."""
-        return Cut(self.project, gating(self.light))
-
-    def required_checks(self) -> dict[str, set[str]]:
-        """Return, for each published dataset, the checks that must have passed on its content."""
-        required = {}
-        for dataset in self.project.published():
-            suite = self.light.get(dataset.address)
-            checks = {test.name: test.severity for test in dataset.tests}
-            checks |= {e.name: e.severity for e in (suite.expectations if suite else ())}
-            required[dataset.address] = {
-                name for name, severity in checks.items() if severity is Severity.CRITICAL
-            }
-        return required
-
-
-@cache
-def open_platform(root: Path) -> Platform:
-    """Read the platform at `root`, parsing its dbt project if that has changed."""
-    given = load_settings(root)
-    settings = located(given, profile := read_profile(given))
-    project = load_project(settings, refresh_manifest(settings))
-    warehouse = Warehouse(
-        settings.warehouse,
-        WarehouseLock(settings.lock, wait=settings.warehouse_wait),
-        memory_limit=settings.memory_limit,
-        suite_memory=settings.suite_memory,
-        foreign=settings.dbt_start if settings.warehouse_file else None,
-        session=profile.session if settings.warehouse_file else (),
-    )
-    return Platform(
-        settings=settings,
-        project=project,
-        suites=load_suites(project),
-        warehouse=warehouse,
-        ledger=Ledger(settings.ledger, results_days=settings.results_days),
-        releases=Releases(settings),
-    )
 
 
 def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ()) -> dg.Definitions:

@@ -9,10 +9,11 @@ from typing import Any
 import dagster as dg
 from rich.console import Console
 
-from assetops.build import build_definitions, open_platform
+from assetops.build import build_definitions
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.cli.running import run_build
+from assetops.opened import open_platform
 
 REPO = Path(__file__).parents[2]
 # What differs from one run to the next.

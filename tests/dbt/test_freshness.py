@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from tests.dbt.school import make_school, recorded
 
-from assetops.build import BUILD_JOB, Platform, build_definitions, open_platform
+from assetops.build import BUILD_JOB, build_definitions
 from assetops.cli.facts import facts_of
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
@@ -18,6 +18,7 @@ from assetops.cli.running import run_freshness_checks
 from assetops.dbt.freshness import FRESHNESS_JOB
 from assetops.errors import ConfigError
 from assetops.model import Status
+from assetops.opened import Platform, open_platform
 
 JOBS = (BUILD_JOB, FRESHNESS_JOB)
 

@@ -10,10 +10,11 @@ import pytest
 from rich.console import Console
 from tests.dbt.school import build, events, make_school, ran, recorded
 
-from assetops.build import BUILD_JOB, build_definitions, open_platform
+from assetops.build import BUILD_JOB, build_definitions
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.cli.retry import run_retry
+from assetops.opened import open_platform
 
 pytestmark = pytest.mark.no_cover
 

@@ -12,10 +12,10 @@ import pytest
 from dagster_dbt import DbtCliResource, dbt_assets
 from tests.dbt.school import build, events, recorded
 
-from assetops.build import open_platform
 from assetops.cli.outcome import Outcome
 from assetops.dbt.invoke import Invocation, build_arguments
 from assetops.errors import ConfigError
+from assetops.opened import open_platform
 
 pytestmark = pytest.mark.no_cover
 

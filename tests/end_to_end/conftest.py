@@ -17,11 +17,12 @@ from click.testing import CliRunner
 from rich.console import Console
 from tests import processes
 
-from assetops.build import Platform, build_definitions, open_platform
+from assetops.build import build_definitions
 from assetops.cli import run
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.cli.running import run_build, run_checks
+from assetops.opened import Platform, open_platform
 from assetops.project import Project
 from assetops.warehouse import open_read_only
 

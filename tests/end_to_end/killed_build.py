@@ -22,9 +22,10 @@ import sklearn.ensemble  # noqa: F401
 from rich.console import Console
 
 import assetops.quality.engine  # noqa: F401
-from assetops.build import build_definitions, open_platform
+from assetops.build import build_definitions
 from assetops.cli.progress import Progress
 from assetops.cli.running import run_build
+from assetops.opened import open_platform
 from retail.segments import customer_segments
 
 

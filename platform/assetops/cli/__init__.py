@@ -15,7 +15,7 @@ import click
 from assetops.errors import AssetOpsError
 
 if TYPE_CHECKING:
-    from assetops.build import Platform
+    from assetops.opened import Platform
 
 # Each command's module is imported when it is called: Dagster and dbt take a second to import.
 COMMANDS = {
@@ -100,7 +100,7 @@ def enter_platform() -> "Platform":
 
     The root's dagster.yaml speaks of `data/dagster`, relative to the root.
     """
-    from assetops.build import open_platform
+    from assetops.opened import open_platform
     from assetops.project import find_root
 
     root = find_root(Path.cwd())

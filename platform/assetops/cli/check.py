@@ -14,8 +14,8 @@ from assetops.cli import enter_platform
 from assetops.cli.progress import Progress
 
 if TYPE_CHECKING:
-    from assetops.build import Platform
     from assetops.model import Dataset
+    from assetops.opened import Platform
 
 _STYLES = {"passed": "green", "warned": "yellow", "failed": "red", "errored": "yellow"}
 

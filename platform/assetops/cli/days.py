@@ -2,10 +2,10 @@
 
 from datetime import date
 
-from assetops.build import Platform
 from assetops.errors import AssetOpsError
 from assetops.ingest.landing import landed_days, nothing_landed
 from assetops.model import ONLY_PENDING
+from assetops.opened import Platform
 
 FROM_TAG, TO_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 

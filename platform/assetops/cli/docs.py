@@ -9,7 +9,7 @@ import click
 from assetops.cli import enter_platform
 
 if TYPE_CHECKING:
-    from assetops.build import Platform
+    from assetops.opened import Platform
     from assetops.quality.data_docs import DataDocs
 
 

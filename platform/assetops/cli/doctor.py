@@ -101,7 +101,7 @@ def _instance(settings: Settings) -> Finding:
 
 
 def _project(settings: Settings) -> Finding:
-    from assetops.build import open_platform
+    from assetops.opened import open_platform
 
     project = open_platform(settings.root).project
     found = f"{len(project.datasets)} datasets, {len(project.published())} published"
@@ -109,7 +109,7 @@ def _project(settings: Settings) -> Finding:
 
 
 def _suites(settings: Settings) -> Finding:
-    from assetops.build import open_platform
+    from assetops.opened import open_platform
 
     platform = open_platform(settings.root)
     expectations = sum(len(suite.expectations) for suite in platform.suites.values())
@@ -125,8 +125,8 @@ def _suites(settings: Settings) -> Finding:
 
 
 def _landing(settings: Settings) -> Finding:
-    from assetops.build import open_platform
     from assetops.ingest.landing import landed_files, nothing_landed
+    from assetops.opened import open_platform
 
     sources = open_platform(settings.root).project.ingested()
     if not sources:
@@ -141,8 +141,8 @@ def _landing(settings: Settings) -> Finding:
 
 
 def _warehouse(settings: Settings) -> Finding:
-    from assetops.build import open_platform
     from assetops.errors import WarehouseBusy
+    from assetops.opened import open_platform
 
     warehouse = open_platform(settings.root).warehouse
     if not warehouse.path.exists():
@@ -157,7 +157,7 @@ def _warehouse(settings: Settings) -> Finding:
 
 
 def _published(settings: Settings) -> Finding:
-    from assetops.build import open_platform
+    from assetops.opened import open_platform
 
     releases = open_platform(settings.root).releases
     mended = releases.heal()

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from assetops.build import Platform
 from assetops.dbt.freshness import promise_of
 from assetops.errors import WarehouseBusy
 from assetops.history import History, result_of
 from assetops.model import FRESHNESS_CHECK, Dataset, Kind, Release, Status, timedelta_of
+from assetops.opened import Platform
 from assetops.quality.promises import promises_of
 from assetops.quality.score import RUNS, graded_checks, score_of, trend_of
 from assetops.warehouse import journal

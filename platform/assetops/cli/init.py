@@ -139,7 +139,8 @@ def _tried(aside: Path, chosen: Mapping[str, str], folder: Path) -> "Project":
     """Return what a platform elsewhere, with the same choices, makes of the dbt project."""
     from dagster import DagsterInvalidDefinitionError
 
-    from assetops.build import build_definitions, open_platform
+    from assetops.build import build_definitions
+    from assetops.opened import open_platform
 
     absolute = {
         key: str((folder.resolve() / value).resolve()) if key.endswith("_dir") else value

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from assetops.build import Platform
     from assetops.model import Dataset, Relation
+    from assetops.opened import Platform
     from assetops.quality.profile.compare import Change
     from assetops.quality.profile.draft import Draft
     from assetops.warehouse import Connection

@@ -13,8 +13,8 @@ from assetops.cli import enter_platform
 from assetops.errors import AssetOpsError
 
 if TYPE_CHECKING:
-    from assetops.build import Platform
     from assetops.model import Dataset
+    from assetops.opened import Platform
 
 _ROW = click.option("--row", "rows", type=int, multiple=True, help="One row, by its id; repeat it.")
 _ALL = click.option("--all", "everything", is_flag=True, help="Every row that is held.")

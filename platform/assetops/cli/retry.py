@@ -8,13 +8,14 @@ import dagster as dg
 from dagster._core.snap.execution_plan_snapshot import ExecutionPlanSnapshot, ExecutionStepSnap
 from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG, PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 
-from assetops.build import BUILD_JOB, Platform
+from assetops.build import BUILD_JOB
 from assetops.cli.days import FROM_TAG, TO_TAG
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.cli.running import marked, open_instance, run_job
 from assetops.dbt.lines import PROCESS_TAG
 from assetops.model import ONLY_PENDING
+from assetops.opened import Platform
 
 # The job that the UI runs when a person materialises assets there.
 _JOBS = (BUILD_JOB, "__ASSET_JOB")

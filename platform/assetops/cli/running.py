@@ -11,7 +11,7 @@ from uuid import uuid4
 import dagster as dg
 import yaml
 
-from assetops.build import BUILD_JOB, Platform
+from assetops.build import BUILD_JOB
 from assetops.cli.days import newest_pending, partition_tags
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
@@ -20,6 +20,7 @@ from assetops.dbt.lines import PROCESS_TAG
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
 from assetops.history import History
 from assetops.model import ONLY_PENDING
+from assetops.opened import Platform
 from assetops.quality.deep import DEEP_JOB
 from assetops.settings import dagster_home
 from assetops.warehouse import WarehouseLock

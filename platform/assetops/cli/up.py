@@ -19,7 +19,7 @@ from assetops.errors import AssetOpsError
 from assetops.settings import Settings, child_environment, dagster_home, with_template
 
 if TYPE_CHECKING:
-    from assetops.build import Platform
+    from assetops.opened import Platform
 
 GRACE_SECONDS = 15
 
