@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from assetops.history import History
-from assetops.ledger import RESULTS, Ledger
+from assetops.ledger import Ledger
+from assetops.ledger.tables import RESULTS
 from assetops.model import Severity, Status, Verdict
 
 

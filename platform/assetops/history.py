@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from assetops.ledger import RESULTS, Ledger
+from assetops.ledger import Ledger
+from assetops.ledger.tables import RESULTS
 from assetops.model import Severity, Status, Verdict, Word
 
 # What may become of a check, the worst last.

@@ -12,7 +12,7 @@ import pytest
 from tests.quality.data_docs.results import RUN, text_of, verdict
 
 from assetops.cli.docs_server import serve
-from assetops.ledger import RESULTS
+from assetops.ledger.tables import RESULTS
 from assetops.model import Status
 from assetops.quality.data_docs import SAFE
 from assetops.settings import Settings

@@ -12,58 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from assetops.ledger.tables import METADATA, PUBLICATIONS, REJECTIONS, RELEASES, RESULTS
 from assetops.model import Batch, Release, Severity, Status, Verdict
-
-_metadata = sa.MetaData()
-
-RESULTS = sa.Table(
-    "check_results",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("asset", sa.String, nullable=False),
-    sa.Column("check", sa.String, nullable=False),
-    sa.Column("state", sa.String, nullable=False),
-    sa.Column("partition", sa.String),
-    sa.Column("severity", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("run_id", sa.String, nullable=False),
-    sa.Column("at", sa.DateTime, nullable=False),
-    sa.Index("check_results_by_state", "asset", "state"),
-    sa.Index("check_results_by_asset", "asset", "id"),
-    sa.Index("check_results_by_check", "asset", "check", "id"),
-    sa.Index("check_results_by_run", "run_id", "asset"),
-    sa.Index("check_results_by_age", "asset", "at"),
-)
-_rejections = sa.Table(
-    "rejections",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("source", sa.String, nullable=False),
-    sa.Column("partition", sa.String),
-    sa.Column("file", sa.String, nullable=False),
-    sa.Column("fingerprint", sa.String, nullable=False),
-    sa.Column("reasons", sa.Text, nullable=False),
-    sa.Column("run_id", sa.String, nullable=False),
-    sa.Column("at", sa.DateTime, nullable=False),
-)
-_releases = sa.Table(
-    "releases",
-    _metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("created_at", sa.DateTime, nullable=False),
-    sa.Column("run_id", sa.String, nullable=False),
-    sa.Column("tables", sa.Text, nullable=False),
-)
-_publications = sa.Table(
-    "publications",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("release", sa.String, nullable=False),
-    sa.Column("event", sa.String, nullable=False),
-    sa.Column("run_id", sa.String),
-    sa.Column("at", sa.DateTime, nullable=False),
-)
 
 
 class Ledger:
@@ -82,7 +32,7 @@ class Ledger:
         self._engine = sa.create_engine(address, connect_args=_patience(address))
         # Not create_all, which looks first: two first commands at once would both find nothing.
         with self._engine.begin() as connection:
-            for table in _metadata.sorted_tables:
+            for table in METADATA.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     connection.execute(CreateIndex(index, if_not_exists=True))
@@ -203,7 +153,7 @@ class Ledger:
         """Remember a batch that did not pass its pre-flight."""
         with self._engine.begin() as connection:
             connection.execute(
-                _rejections.insert().values(
+                REJECTIONS.insert().values(
                     source=batch.source,
                     partition=str(batch.partition) if batch.partition else None,
                     file=batch.file.name,
@@ -217,9 +167,9 @@ class Ledger:
     def rejections(self, source: str, *, limit: int = 20) -> list[dict[str, Any]]:
         """Return the newest rejected batches of a source."""
         query = (
-            sa.select(_rejections)
-            .where(_rejections.c.source == source)
-            .order_by(_rejections.c.id.desc())
+            sa.select(REJECTIONS)
+            .where(REJECTIONS.c.source == source)
+            .order_by(REJECTIONS.c.id.desc())
             .limit(limit)
         )
         with self._engine.connect() as connection:
@@ -229,10 +179,10 @@ class Ledger:
     def reconcile_releases(self, releases: Sequence[Release]) -> None:
         """Make the remembered releases exactly those whose `release.json` exists."""
         with self._engine.begin() as connection:
-            connection.execute(_releases.delete())
+            connection.execute(RELEASES.delete())
             if releases:
                 connection.execute(
-                    _releases.insert(),
+                    RELEASES.insert(),
                     [
                         {
                             "id": release.id,
@@ -250,14 +200,12 @@ class Ledger:
         """Remember that a release was published, confirmed, rolled back to, held or unpinned."""
         with self._engine.begin() as connection:
             connection.execute(
-                _publications.insert().values(
-                    release=release, event=event, run_id=run_id, at=_now()
-                )
+                PUBLICATIONS.insert().values(release=release, event=event, run_id=run_id, at=_now())
             )
 
     def publications(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest publication events."""
-        query = sa.select(_publications).order_by(_publications.c.id.desc()).limit(limit)
+        query = sa.select(PUBLICATIONS).order_by(PUBLICATIONS.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 

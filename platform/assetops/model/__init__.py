@@ -1,11 +1,37 @@
 """Our words: the things the whole engine speaks of, frozen and free of any framework."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from assetops.model.contract import (
+    ColumnContract,
+    Contract,
+    Duration,
+    Format,
+    Ingest,
+    Owner,
+    ReadyBy,
+    Usage,
+    Word,
+    timedelta_of,
+)
+
+__all__ = [
+    "ColumnContract",
+    "Contract",
+    "Duration",
+    "Format",
+    "Ingest",
+    "Owner",
+    "ReadyBy",
+    "Usage",
+    "Word",
+    "timedelta_of",
+]
 
 # What we write into Dagster's events and read back from them.
 EXIT_CODE = "assetops/exit_code"
@@ -16,86 +42,6 @@ MASK = "•••"
 ONLY_PENDING = "assetops/only_pending"
 CONTRACT_CHECK = "contract"  # that a landing file keeps it
 FRESHNESS_CHECK = "source_freshness"  # that a source has new rows
-
-
-class Word(BaseModel):
-    """A frozen value that knows all its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-# ------------------------------------------------------------------ the contract, as written in yml
-def _hours(text: str) -> str:
-    number, unit = text[:-1], text[-1:]
-    if unit not in "mhd" or not number.isdigit() or int(number) == 0:
-        raise ValueError("a duration is a whole number and m, h or d, such as 26h")
-    return text
-
-
-def _clock(text: str) -> str:
-    datetime.strptime(text, "%H:%M")
-    return text
-
-
-def _owner(text: str) -> str:
-    if not text.startswith("team:") and "@" not in text:
-        raise ValueError("an owner is team:<name> or an e-mail address")
-    return text
-
-
-Duration = Annotated[str, AfterValidator(_hours)]
-Owner = Annotated[str, AfterValidator(_owner)]
-
-
-class Format(StrEnum):
-    """The formats that landing files come in."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-
-
-class Ingest(Word):
-    """How a source's landing files become its raw table."""
-
-    path: str = Field(description="Below landing/<source>/, with {date} if there is one per day.")
-    format: Format
-    partition: Literal["daily"] | None = None
-    key: tuple[str, ...] = ()
-    on_bad_rows: Literal["block", "quarantine"] = "block"
-    held_at_most: float = Field(default=0.5, gt=0, lt=1, description="The most that is held back.")
-
-
-class ReadyBy(Word):
-    """The time of day by which the data of the day before is promised."""
-
-    at: Annotated[str, AfterValidator(_clock)]
-    timezone: str
-
-
-class Usage(Word):
-    """A question that the dataset answers, with the SQL that answers it."""
-
-    question: str
-    sql: str
-
-
-class Contract(Word):
-    """What a dataset promises: the `meta.assetops` block of its yml."""
-
-    owners: tuple[Owner, ...] = ()
-    ingest: Ingest | None = None
-    partition: Literal["daily"] | None = None
-    publish: bool | None = None
-    fresh_within: Duration | None = None
-    ready_by: ReadyBy | None = None
-    usage: tuple[Usage, ...] = ()
-
-
-class ColumnContract(Word):
-    """What a column's own `meta.assetops` block may say."""
-
-    pii: str | None = None
 
 
 # ------------------------------------------------------------------------------- what there is
@@ -282,12 +228,6 @@ class Release(Word):
     def fingerprints(self) -> dict[str, str]:
         """What identifies the content of each table."""
         return {name: table.fingerprint for name, table in self.tables.items()}
-
-
-def timedelta_of(duration: Duration) -> timedelta:
-    """Return a contract's duration, such as 26h, as a timedelta."""
-    unit = {"m": "minutes", "h": "hours", "d": "days"}[duration[-1]]
-    return timedelta(**{unit: int(duration[:-1])})
 
 
 def quote(identifier: str) -> str:

@@ -1,0 +1,54 @@
+"""The tables of the ledger: everything that is remembered beside the data."""
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+RESULTS = sa.Table(
+    "check_results",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("asset", sa.String, nullable=False),
+    sa.Column("check", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("partition", sa.String),
+    sa.Column("severity", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Index("check_results_by_state", "asset", "state"),
+    sa.Index("check_results_by_asset", "asset", "id"),
+    sa.Index("check_results_by_check", "asset", "check", "id"),
+    sa.Index("check_results_by_run", "run_id", "asset"),
+    sa.Index("check_results_by_age", "asset", "at"),
+)
+REJECTIONS = sa.Table(
+    "rejections",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("partition", sa.String),
+    sa.Column("file", sa.String, nullable=False),
+    sa.Column("fingerprint", sa.String, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+)
+RELEASES = sa.Table(
+    "releases",
+    METADATA,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("tables", sa.Text, nullable=False),
+)
+PUBLICATIONS = sa.Table(
+    "publications",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("release", sa.String, nullable=False),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("run_id", sa.String),
+    sa.Column("at", sa.DateTime, nullable=False),
+)

@@ -1,0 +1,92 @@
+"""What a dataset promises, as its yml writes it: the `meta.assetops` block."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class Word(BaseModel):
+    """A frozen value that knows all its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _hours(text: str) -> str:
+    number, unit = text[:-1], text[-1:]
+    if unit not in "mhd" or not number.isdigit() or int(number) == 0:
+        raise ValueError("a duration is a whole number and m, h or d, such as 26h")
+    return text
+
+
+def _clock(text: str) -> str:
+    datetime.strptime(text, "%H:%M")
+    return text
+
+
+def _owner(text: str) -> str:
+    if not text.startswith("team:") and "@" not in text:
+        raise ValueError("an owner is team:<name> or an e-mail address")
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_hours)]
+Owner = Annotated[str, AfterValidator(_owner)]
+
+
+class Format(StrEnum):
+    """The formats that landing files come in."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+class Ingest(Word):
+    """How a source's landing files become its raw table."""
+
+    path: str = Field(description="Below landing/<source>/, with {date} if there is one per day.")
+    format: Format
+    partition: Literal["daily"] | None = None
+    key: tuple[str, ...] = ()
+    on_bad_rows: Literal["block", "quarantine"] = "block"
+    held_at_most: float = Field(default=0.5, gt=0, lt=1, description="The most that is held back.")
+
+
+class ReadyBy(Word):
+    """The time of day by which the data of the day before is promised."""
+
+    at: Annotated[str, AfterValidator(_clock)]
+    timezone: str
+
+
+class Usage(Word):
+    """A question that the dataset answers, with the SQL that answers it."""
+
+    question: str
+    sql: str
+
+
+class Contract(Word):
+    """What a dataset promises: the `meta.assetops` block of its yml."""
+
+    owners: tuple[Owner, ...] = ()
+    ingest: Ingest | None = None
+    partition: Literal["daily"] | None = None
+    publish: bool | None = None
+    fresh_within: Duration | None = None
+    ready_by: ReadyBy | None = None
+    usage: tuple[Usage, ...] = ()
+
+
+class ColumnContract(Word):
+    """What a column's own `meta.assetops` block may say."""
+
+    pii: str | None = None
+
+
+def timedelta_of(duration: Duration) -> timedelta:
+    """Return a contract's duration, such as 26h, as a timedelta."""
+    unit = {"m": "minutes", "h": "hours", "d": "days"}[duration[-1]]
+    return timedelta(**{unit: int(duration[:-1])})
