@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from tests.postgres import new_database, shared_server
 from tests.processes import shared_template
 
 from assetops.dbt.manifest import refresh_manifest
@@ -58,3 +60,16 @@ def template(common_folder: Path) -> Iterator[Path]:
     """What the processes of tests are forked from: see tests/processes.py."""
     with shared_template(common_folder) as path:
         yield path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[sa.URL]:
+    """The URL of a Postgres that all processes of the tests share."""
+    with shared_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: sa.URL) -> str:
+    """The URL of a database of one's own, which the tests of this process share."""
+    return new_database(postgres_server, "tests")

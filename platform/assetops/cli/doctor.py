@@ -88,16 +88,12 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _instance(settings: Settings) -> Finding:
-    from dagster import DagsterInstance
+    from assetops.cli.instance import open_instance
 
-    home = dagster_home(settings)
-    try:
-        with DagsterInstance.from_config(str(home)) as instance:
-            runs = instance.get_runs_count()
-    except Exception as error:
-        # Whatever Dagster finds wrong with its configuration or its storage is the finding.
-        raise AssetOpsError(f"{home / 'dagster.yaml'}: {error}") from None
-    return Finding("dagster instance", f"{runs} runs recorded, {home / 'dagster.yaml'}")
+    with open_instance(settings) as instance:
+        runs = instance.get_runs_count()
+    where = dagster_home(settings) / "dagster.yaml"
+    return Finding("dagster instance", f"{runs} runs recorded, {where}")
 
 
 def _project(settings: Settings) -> Finding:

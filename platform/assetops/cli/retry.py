@@ -10,9 +10,10 @@ from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG, PARENT_RUN_ID_TAG
 
 from assetops.build import BUILD_JOB
 from assetops.cli.days import FROM_TAG, TO_TAG
+from assetops.cli.instance import open_instance
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
-from assetops.cli.running import marked, open_instance, run_job
+from assetops.cli.running import marked, run_job
 from assetops.dbt.lines import PROCESS_TAG
 from assetops.model import ONLY_PENDING
 from assetops.opened import Platform
@@ -50,7 +51,7 @@ def run_retry(platform: Platform, definitions: dg.Definitions, progress: Progres
     """Run what the last build left undone; return a sentence instead if it left nothing."""
     with (
         platform.warehouse.hold("assetops build --retry", say=progress.say),
-        open_instance(platform) as instance,
+        open_instance(platform.settings) as instance,
     ):
         # A run whose process was killed has ended, and left something.
         marked(instance, {PROCESS_TAG: platform.settings.env.value})

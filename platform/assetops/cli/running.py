@@ -13,6 +13,7 @@ import yaml
 
 from assetops.build import BUILD_JOB
 from assetops.cli.days import newest_pending, partition_tags
+from assetops.cli.instance import open_instance
 from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.dbt.freshness import FRESHNESS_JOB
@@ -22,7 +23,6 @@ from assetops.history import History
 from assetops.model import ONLY_PENDING
 from assetops.opened import Platform
 from assetops.quality.deep import DEEP_JOB
-from assetops.settings import dagster_home
 from assetops.warehouse import WarehouseLock
 from assetops.warehouse.duckdb import row_counts
 
@@ -146,7 +146,7 @@ def run_deep_checks(
         platform.settings.home / "deep_checks.lock", wait=platform.settings.warehouse_wait
     )
     # Not the warehouse's lock: only for as long as one table is copied is that one needed.
-    with lock.held(f"run {run_id}", say=progress.say), open_instance(platform) as instance:
+    with lock.held(f"run {run_id}", say=progress.say), open_instance(platform.settings) as instance:
         tags = {DEEP_TAG: platform.settings.env.value}
         result = _executed(instance, progress, subset, run_id, marked(instance, tags))
     _add_errored(platform, progress, run_id)
@@ -166,7 +166,7 @@ def run_job(
     with (
         # First, so that of two first runs at once only one makes the instance's files.
         platform.warehouse.hold(f"run {run_id}", say=progress.say),
-        open_instance(platform) as instance,
+        open_instance(platform.settings) as instance,
     ):
         tags = {**marked(instance, {PROCESS_TAG: platform.settings.env.value}), **tags}
         if ONLY_PENDING in tags:
@@ -181,11 +181,6 @@ def run_job(
         failures=progress.failures,
         publication=_publication(platform, run_id),
     )
-
-
-def open_instance(platform: Platform) -> dg.DagsterInstance:
-    """Return the Dagster instance that records the runs; whoever asked closes it."""
-    return dg.DagsterInstance.from_config(str(dagster_home(platform.settings)))
 
 
 def _executed(

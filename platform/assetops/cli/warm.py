@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import dagster as dg
 
+from assetops.cli.instance import open_instance
 from assetops.resident.client import NoTemplate, connect, start_template
 from assetops.resident.launcher import TemplateRunLauncher
-from assetops.settings import Settings, child_environment, dagster_home
+from assetops.settings import Settings, child_environment
 
 # What a run imports before and while it works; none of it knows of a project.
 IMPORTS = (
@@ -84,9 +84,10 @@ class Warm:
 
 def warm_template(settings: Settings) -> Warm | None:
     """Start a template if the instance's runs are forked from one."""
-    with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
-        launcher = instance.run_launcher
+    with open_instance(settings) as instance:
+        launcher, storage = instance.run_launcher, instance.get_ref().storage_data
     # Processes are forked and watched by means of Linux.
     if isinstance(launcher, TemplateRunLauncher) and hasattr(os, "pidfd_open"):
-        return Warm(settings, [*IMPORTS, *launcher.imports])
+        modules = [storage.module_name] if storage else []
+        return Warm(settings, [*IMPORTS, *modules, *launcher.imports])
     return None

@@ -26,7 +26,7 @@ class Ledger:
 
     def __init__(self, url: str, *, results_days: int = 400) -> None:
         self._results_days = results_days
-        address = sa.make_url(url)
+        address = database_url(url)
         if address.get_backend_name() == "sqlite" and address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         self._engine = sa.create_engine(address, connect_args=_patience(address))
@@ -208,6 +208,14 @@ class Ledger:
         query = sa.select(PUBLICATIONS).order_by(PUBLICATIONS.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def database_url(url: str) -> sa.URL:
+    """Return a database's address; a Postgres without a driver is met by the one that is there."""
+    address = sa.make_url(url)
+    if address.drivername in ("postgres", "postgresql"):
+        return address.set(drivername="postgresql+psycopg2")
+    return address
 
 
 def _now() -> datetime:
