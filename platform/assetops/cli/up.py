@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from assetops.opened import Platform
 
 GRACE_SECONDS = 15
+WORKSPACE = "workspace.yaml"
 
 
 @click.command("up")
@@ -38,8 +39,8 @@ def command(host: str, port: int) -> None:
         click.echo("Whoever reaches that address can run everything: Dagster's UI has no login.")
     code = supervise(
         {
-            "UI": _dagster("dagster_webserver", "-h", host, "-p", str(port)),
-            "daemon": _dagster("dagster._daemon", "run"),
+            "UI": _python("dagster_webserver", "-h", host, "-p", str(port), "-w", WORKSPACE),
+            "daemon": _python("assetops.cli.daemon", WORKSPACE),
         },
         settings,
     )
@@ -115,8 +116,8 @@ def _alive(child: subprocess.Popen[Any]) -> bool:
     return True
 
 
-def _dagster(module: str, *words: str) -> list[str]:
-    return [sys.executable, "-m", module, *words, "-w", "workspace.yaml"]
+def _python(module: str, *words: str) -> list[str]:
+    return [sys.executable, "-m", module, *words]
 
 
 def _reject_taken(host: str, port: int) -> None:

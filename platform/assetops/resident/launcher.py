@@ -21,6 +21,7 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 from dagster._utils import get_run_crash_explanation
 
 from assetops.resident.client import Forked, NoTemplate, ask
+from assetops.resident.coordinator import tell_queue
 from assetops.settings import own_environment, template_socket
 
 # On a run whose process was forked: which run, since a retry takes its parent's tags, and its pid.
@@ -136,3 +137,4 @@ def _mourn(ref: Any, run_id: str, process: Forked) -> None:
             instance.report_run_canceled(run, why)
         else:
             instance.report_run_failed(run, why)
+        tell_queue(instance)

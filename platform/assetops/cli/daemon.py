@@ -1,0 +1,70 @@
+"""The daemon under `assetops up`: Dagster's own, which looks at the queue when it is told to.
+
+`python -m assetops.cli.daemon WORKSPACE` does what `dagster-daemon run -w WORKSPACE` does.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster._cli.utils import get_instance_for_cli
+from dagster._core.workspace.context import IWorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._daemon.controller import create_daemon_of_type, daemon_controller_from_instance
+from dagster._daemon.daemon import DaemonIterator, DagsterDaemon
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
+
+from assetops.resident.coordinator import PromptRunCoordinator, QueueWatch
+
+
+class PromptQueueDaemon(QueuedRunCoordinatorDaemon):
+    """Launches what is in the queue, as Dagster's daemon does, as soon as somebody tells of it."""
+
+    def __init__(self, instance: dg.DagsterInstance, longest: float) -> None:
+        # Waiting is done here, so that it can be ended.
+        super().__init__(interval_seconds=0)
+        self._watch = self._exit_stack.enter_context(QueueWatch(instance))
+        self._longest = longest
+
+    def run_iteration(
+        self,
+        workspace_process_context: IWorkspaceProcessContext[Any],
+        fixed_iteration_time: float | None = None,
+    ) -> DaemonIterator:
+        """Wait, and launch what may be launched."""
+        self._watch.wait(self._longest)
+        yield from super().run_iteration(workspace_process_context, fixed_iteration_time)
+
+
+def daemons_of(instance: dg.DagsterInstance) -> Iterator[DagsterDaemon[Any]]:
+    """Yield the daemons that an instance needs."""
+    ours, queue = instance.run_coordinator, PromptQueueDaemon.daemon_type()
+    for kind in instance.get_required_daemon_types():
+        if kind == queue and isinstance(ours, PromptRunCoordinator):
+            yield PromptQueueDaemon(instance, ours.dequeue_interval_seconds)
+        else:
+            yield create_daemon_of_type(kind, instance)
+
+
+def main(workspace: str) -> None:
+    """Run the daemons until interrupted."""
+    setup_interrupt_handlers()
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        capture_interrupts(),
+        get_instance_for_cli() as instance,
+        daemon_controller_from_instance(
+            instance,
+            workspace_load_target=WorkspaceFileTarget([workspace]),
+            gen_daemons=daemons_of,
+            code_server_log_level="warning",
+        ) as controller,
+    ):
+        controller.check_daemon_loop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
