@@ -32,6 +32,8 @@ _PATHS = {
     "docs-paths": [],
 }
 _VARIABLE = re.compile(r"env_var\(\s*['\"](\w+)")
+# Before the name of a variable that nothing but the profile reads.
+_PROFILE = "profile:"
 
 
 def refresh_manifest(settings: Settings) -> Path:
@@ -73,9 +75,18 @@ def content_key(settings: Settings) -> str:
 
 
 def _environment_key(settings: Settings) -> str:
+    """Return what stands for the environment variables that the project and its profile read.
+
+    Where the profile alone reads our path of the warehouse, only the file's name is in the
+    manifest: it is the database's.
+    """
     environment, digest = child_environment(settings), hashlib.sha256()
-    for name in _variables_file(settings).read_text().split():
-        digest.update(f"{name}={environment.get(name)}\n".encode())
+    names = _variables_file(settings).read_text().split()
+    for name in names:
+        value = environment.get(name.removeprefix(_PROFILE))
+        if name == f"{_PROFILE}ASSETOPS_WAREHOUSE":
+            value = settings.warehouse.name
+        digest.update(f"{name}={value}\n".encode())
     return digest.hexdigest()
 
 
@@ -89,11 +100,15 @@ def _variables_file(settings: Settings) -> Path:
 
 def _variables_in(settings: Settings) -> set[str]:
     found: set[str] = set()
-    for read in (*_files(settings.dbt_project), str(settings.dbt_profiles / "profiles.yml")):
-        file = Path(read)
-        if file.suffix in (".sql", ".yml", ".yaml", ".py") and file.exists():
-            found |= set(_VARIABLE.findall(file.read_text(errors="replace")))
-    return found
+    profile = settings.dbt_profiles / "profiles.yml"
+    for file in map(Path, _files(settings.dbt_project)):
+        if file.suffix in (".sql", ".yml", ".yaml", ".py") and file != profile:
+            found |= _variables_of(file)
+    return found | {f"{_PROFILE}{name}" for name in _variables_of(profile) - found}
+
+
+def _variables_of(file: Path) -> set[str]:
+    return set(_VARIABLE.findall(file.read_text(errors="replace"))) if file.exists() else set()
 
 
 def _files(project: Path) -> Iterator[str]:
