@@ -6,7 +6,11 @@ from functools import cached_property
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    group_from_dbt_resource_props_fallback_to_directory,
+)
 
 from assetops.dbt.built import table_schema
 from assetops.dbt.cut import Cut
@@ -36,8 +40,11 @@ class Translator(DagsterDbtTranslator):
         self._specs: dict[str, dg.AssetSpec] = {}
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """Return the asset group of a dbt node, spelled as Dagster allows it."""
-        name = super().get_group_name(dbt_resource_props)
+        """Return the asset group of a dbt node, spelled as Dagster allows it.
+
+        Where nothing says it, it is the folder: a graph of thousands without groups has no shape.
+        """
+        name = group_from_dbt_resource_props_fallback_to_directory(dbt_resource_props)
         return _NO_NAME.sub("_", name) if name else None
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
