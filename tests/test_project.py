@@ -87,6 +87,8 @@ def test_an_unknown_key_inside_a_block_is_found_too(tmp_path: Path) -> None:
         ({"ready_by": {"at": "25:99", "timezone": "UTC"}}, "ready_by.at is '25:99'"),
         ({"ingest": {"path": "a.csv"}}, "ingest.format is missing"),
         ({"ingest": {"path": "a.csv", "format": "xml"}}, "ingest.format is 'xml'"),
+        ({"automate": "on_updat"}, "automate is 'on_updat'.* Did you mean on_update"),
+        ({"automate": 'on_cron("0 25 * * *")'}, "'0 25 [*] [*] [*]' is no cron line"),
     ],
 )
 def test_a_malformed_value_is_named_with_what_was_expected(

@@ -8,28 +8,41 @@ from typing import Any
 from pydantic import Field
 
 from assetops.model.contract import (
+    MANUAL,
+    ON_SCHEDULE,
+    ON_UPDATE,
     ColumnContract,
     Contract,
     Duration,
     Format,
     Ingest,
     Owner,
+    Policy,
     ReadyBy,
     Usage,
     Word,
+    cron_of,
     timedelta_of,
 )
+from assetops.model.cron import CRON, is_cron
 
 __all__ = [
+    "CRON",
+    "MANUAL",
+    "ON_SCHEDULE",
+    "ON_UPDATE",
     "ColumnContract",
     "Contract",
     "Duration",
     "Format",
     "Ingest",
     "Owner",
+    "Policy",
     "ReadyBy",
     "Usage",
     "Word",
+    "cron_of",
+    "is_cron",
     "timedelta_of",
 ]
 

@@ -1,10 +1,14 @@
 """What a dataset promises, as its yml writes it: the `meta.assetops` block."""
 
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from assetops.errors import did_you_mean
+from assetops.model.cron import CRON, is_cron
 
 
 class Word(BaseModel):
@@ -31,6 +35,29 @@ def _owner(text: str) -> str:
     return text
 
 
+# When an asset is asked for without anybody asking.
+ON_UPDATE, ON_SCHEDULE, MANUAL = "on_update", "on_schedule", "manual"
+_POLICIES = (ON_UPDATE, ON_SCHEDULE, "on_cron", MANUAL)
+_ON_CRON = re.compile(r"""on_cron\((["']?)(.*)\1\)""")
+
+
+def cron_of(policy: str) -> str | None:
+    """Return the cron line of a policy such as on_cron("0 6 * * *"); None of another policy."""
+    found = _ON_CRON.fullmatch(policy)
+    return found[2] if found else None
+
+
+def _policy(text: str) -> str:
+    cron = cron_of(text)
+    if cron is None and text not in (ON_UPDATE, ON_SCHEDULE, MANUAL):
+        near = did_you_mean(text.partition("(")[0], _POLICIES)
+        raise ValueError(f'expected on_update, on_schedule, on_cron("0 6 * * *") or manual.{near}')
+    if cron is not None and not is_cron(cron):
+        raise ValueError(f"{cron!r} is no {CRON}")
+    return text
+
+
+Policy = Annotated[str, AfterValidator(_policy)]
 Duration = Annotated[str, AfterValidator(_hours)]
 Owner = Annotated[str, AfterValidator(_owner)]
 
@@ -77,6 +104,7 @@ class Contract(Word):
     publish: bool | None = None
     fresh_within: Duration | None = None
     ready_by: ReadyBy | None = None
+    automate: Policy | None = None
     usage: tuple[Usage, ...] = ()
 
 

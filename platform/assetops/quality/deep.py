@@ -12,14 +12,14 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 
 from assetops.errors import AssetOpsError, ConfigError
 from assetops.ledger import Ledger
-from assetops.model import Dataset, Severity, Verdict
+from assetops.model import CRON, Dataset, Severity, Verdict, is_cron
 from assetops.project import Project
 from assetops.quality.checks import Facts, validated
 from assetops.quality.elsewhere import is_elsewhere, seen_elsewhere
 from assetops.quality.previous import compared
 from assetops.quality.steps import suite_step
 from assetops.quality.suites import Suite
-from assetops.quality.suites.depth import CRON, Depth, is_cron
+from assetops.quality.suites.depth import Depth
 from assetops.quality.suites.parameters import parameters_of
 from assetops.settings import Settings
 from assetops.warehouse import SqlError, Warehouse

@@ -7,11 +7,10 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any
 
-from dagster._utils.schedules import is_valid_cron_string
 from pydantic import AfterValidator, Field, ValidationError
 
 from assetops.errors import did_you_mean
-from assetops.model import Word
+from assetops.model import CRON, Word, is_cron
 from assetops.project import mistake
 from assetops.quality.suites.counterparts import Reconcile, counterpart_mistakes
 
@@ -22,7 +21,6 @@ _WHOLE_TABLE = re.compile(
     r"|column_values_to_be_unique|compound_columns_to_be_unique)$"
 )
 _OURS = ("name", "depth")
-CRON = "cron line of five fields, such as 0 3 * * 0"
 
 
 class Depth(StrEnum):
@@ -41,11 +39,6 @@ def _sample(value: int | str) -> int | str:
     if not share or not 0 < float(share[1]) <= 100:
         raise ValueError("a sample is a number of rows, such as 100000, or a share, such as 10%")
     return value
-
-
-def is_cron(text: str) -> bool:
-    """Say whether Dagster understands a cron line."""
-    return is_valid_cron_string(text)
 
 
 def _cron(text: str) -> str:
