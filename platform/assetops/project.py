@@ -24,7 +24,8 @@ from assetops.model import (
     Kind,
     Relation,
 )
-from assetops.settings import Settings, has_settings
+from assetops.settings import Settings
+from assetops.settings_file import has_settings
 
 Node = Mapping[str, Any]
 Block = TypeVar("Block", bound=BaseModel)
@@ -268,8 +269,7 @@ def mistake(kind: type[BaseModel], error: Mapping[str, Any], block: str = "contr
     if error["type"] == "missing":
         return f"{key} is missing."
     # A URL that should not be there may have a password in it.
-    said = repr(error["input"])
-    said = MASK if "://" in said else said
+    said = MASK if "://" in (plain := repr(error["input"])) else plain
     return f"{key} is {said}: {error['msg']}."
 
 

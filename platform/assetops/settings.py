@@ -1,9 +1,7 @@
 """Every environment variable, read once at the edge and passed inward as one frozen object."""
 
 import os
-import re
-import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +11,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assetops.errors import CheckCouldNotRun, ConfigError, did_you_mean
+from assetops.settings_file import written_settings
 
 # With less, the uniqueness of fifty million rows is counted in twice as many parts.
 SUITE_MEMORY = 45
@@ -80,6 +79,9 @@ class Settings(BaseModel):
     deep_schedule: str = Field(
         default="0 3 * * 0",
         description="When deep checks run in staging and prod, as a cron line in UTC.",
+    )
+    automation: bool = Field(
+        default=True, description="Whether assets are asked for as contracts say; never in ci."
     )
     dbt_transport: Literal["process", "subprocess"] = Field(
         default="process", description="Whether dbt runs inside the run's process or in its own."
@@ -190,11 +192,15 @@ class Settings(BaseModel):
         """Whether schedules belong here; elsewhere there are none that could be turned on."""
         return self.follows_the_clock
 
+    @property
+    def automates(self) -> bool:
+        """Whether assets are asked for when they are due; elsewhere nothing could be turned on."""
+        return self.automation and self.env is not Environment.CI
+
 
 # What other parts of the installation set under our prefix, and settings must not mistake.
 _TEMPLATE = "ASSETOPS_TEMPLATE"
 _NOT_SETTINGS = {"ASSETOPS_WAREHOUSE", "ASSETOPS_POSTGRES_URL", _TEMPLATE}
-_SECTION = re.compile(r"^\[tool\.assetops\]", re.MULTILINE)
 
 
 def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -202,7 +208,7 @@ def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Setti
     environ = os.environ if environ is None else environ
     found_out = {"root", "warehouse_file"}
     known = {f"ASSETOPS_{name.upper()}": name for name in Settings.model_fields.keys() - found_out}
-    given = _written(root, known.values())
+    given = written_settings(root, known.values())
     sources = {name: f"{root / 'pyproject.toml'}: tool.assetops.{name}" for name in given}
     for variable, value in environ.items():
         if not variable.startswith("ASSETOPS_") or variable in _NOT_SETTINGS:
@@ -217,29 +223,6 @@ def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Setti
         first = error.errors()[0]
         # The value itself stays out of the message: a setting may hold a password.
         raise ConfigError(f"{sources[str(first['loc'][0])]}: {first['msg']}.") from None
-
-
-def has_settings(folder: Path) -> bool:
-    """Say whether a folder is the root of a platform by its pyproject.toml."""
-    file = folder / "pyproject.toml"
-    return file.is_file() and bool(_SECTION.search(file.read_text(errors="replace")))
-
-
-def _written(root: Path, known: Collection[str]) -> dict[str, Any]:
-    """Return what the root's pyproject.toml says of settings."""
-    file = root / "pyproject.toml"
-    if not has_settings(root):
-        return {}
-    try:
-        written = tomllib.loads(file.read_text()).get("tool", {}).get("assetops", {})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}.") from None
-    for name in written:
-        if name not in known:
-            raise ConfigError(
-                f"{file}: tool.assetops.{name} is no setting.{did_you_mean(name, known)}"
-            )
-    return dict(written)
 
 
 def connection_url(variable: str) -> str:
