@@ -17,6 +17,8 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 
+from assetops.resident import alive
+
 # The index and the runs that are looked at; each is a file.
 _OPEN_FILES = 8
 
@@ -75,6 +77,9 @@ class _KeptOpen(SqliteEventLogStorage):
 
         SQLite writes into the file itself when the last connection closes, or when much has come.
         """
+        if self.has_instance and event.dagster_event:
+            root = self._instance.root_directory
+            alive.follow(root, event.run_id, event.dagster_event.event_type)
         super().store_event(event)
         os.utime(self.path_for_shard(event.run_id))
 

@@ -27,6 +27,7 @@ from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.utils import pg_url_from_config
 
 from assetops.ledger import database_url
+from assetops.resident import alive
 
 _KEPT_OPEN = 2
 _PAUSE_SECONDS = 0.5
@@ -136,6 +137,9 @@ class _Runs(_Patient, PostgresRunStorage):
 class _Events(_Patient, PostgresEventLogStorage):
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, once: what of it was stored when the server went away is removed."""
+        if self.has_instance and event.dagster_event:
+            root = self._instance.root_directory
+            alive.follow(root, event.run_id, event.dagster_event.event_type)
         store = super().store_event
         self._survive(lambda: store(event), lambda: self._remove(event))
 

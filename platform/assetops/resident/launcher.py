@@ -20,6 +20,7 @@ from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, serialize_value
 from dagster._utils import get_run_crash_explanation
 
+from assetops.resident import alive
 from assetops.resident.client import Forked, NoTemplate, ask
 from assetops.resident.coordinator import tell_queue
 from assetops.settings import own_environment, template_socket
@@ -78,13 +79,17 @@ class TemplateRunLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Say whether the process of a run still runs."""
-        if not _is_forked(run):
-            # A code server looks after it, or it lives in the process of a command.
+        """Say whether the process of a run still runs, as far as that can be known."""
+        there = alive.lives(self._instance.root_directory, run.run_id)
+        if there is None:
+            # One that was forked and has no lock is known to the template; of another one that has
+            # none, nothing is known.
+            there = _pid_of(run) is not None if _is_forked(run) else True
+        if there:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        if _pid_of(run):
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.FAILED, "Its process is gone.")
+        return CheckRunHealthResult(
+            WorkerStatus.FAILED, "The process that executed it is gone, and did not say why."
+        )
 
     def _fork(self, run: dg.DagsterRun) -> None:
         """Have a process forked for a run; raises `NoTemplate` if that cannot be."""
