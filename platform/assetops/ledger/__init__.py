@@ -4,7 +4,8 @@ A projection: the load journal in the warehouse and each `release.json` are the 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from assetops.ledger.sightings import see
 from assetops.ledger.tables import METADATA, PUBLICATIONS, REJECTIONS, RELEASES, RESULTS
-from assetops.model import Batch, Release, Severity, Status, Verdict
+from assetops.model import Batch, PublishedTable, Release, Severity, Status, Verdict
 
 
 class Ledger:
@@ -40,6 +42,10 @@ class Ledger:
     def connect(self) -> sa.Connection:
         """Open a connection, for what reads the history of results."""
         return self._engine.connect()
+
+    def begin(self) -> AbstractContextManager[sa.Connection]:
+        """Open a connection for what is to be written whole, or not at all."""
+        return self._engine.begin()
 
     def record_results(
         self,
@@ -196,12 +202,32 @@ class Ledger:
                     ],
                 )
 
-    def record_publication(self, release: str, event: str, *, run_id: str | None = None) -> None:
-        """Remember that a release was published, confirmed, rolled back to, held or unpinned."""
+    def record_publication(
+        self,
+        release: str,
+        event: str,
+        *,
+        run_id: str | None = None,
+        at: datetime | None = None,
+        shown: Mapping[str, PublishedTable] | None = None,
+        whole: bool = False,
+    ) -> None:
+        """Remember that a release was published, confirmed, rolled back to, held or unpinned.
+
+        Args:
+            release: Its id.
+            event: What happened.
+            run_id: The run that did it.
+            at: When, in UTC; now, if it was not long ago.
+            shown: Published tables as consumers see them since.
+            whole: Whether they see no others.
+        """
+        at = at or _now()
         with self._engine.begin() as connection:
             connection.execute(
-                PUBLICATIONS.insert().values(release=release, event=event, run_id=run_id, at=_now())
+                PUBLICATIONS.insert().values(release=release, event=event, run_id=run_id, at=at)
             )
+            see(connection, release, shown or {}, at=at, whole=whole)
 
     def publications(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest publication events."""

@@ -52,3 +52,37 @@ PUBLICATIONS = sa.Table(
     sa.Column("run_id", sa.String),
     sa.Column("at", sa.DateTime, nullable=False),
 )
+# What consumers saw of each published table: one row whenever its as-of time changed.
+SIGHTINGS = sa.Table(
+    "sightings",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("table", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("release", sa.String, nullable=False),
+    sa.Column("fingerprint", sa.String),
+    sa.Column("data_as_of", sa.DateTime),
+    sa.Index("sightings_by_table", "table", "at"),
+)
+# What was promised from when on: a promise that changes leaves the past as it was judged.
+PROMISES = sa.Table(
+    "promises",
+    METADATA,
+    sa.Column("dataset", sa.String, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("since", sa.DateTime, nullable=False),
+    sa.Column("ready_by", sa.Text),
+)
+OUTCOMES = sa.Table(
+    "outcomes",
+    METADATA,
+    sa.Column("dataset", sa.String, primary_key=True),
+    sa.Column("promise", sa.String, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("due_at", sa.DateTime, nullable=False),
+    sa.Column("reached_at", sa.DateTime),
+    sa.Column("data_as_of", sa.DateTime),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("cause", sa.Text),
+)

@@ -2,8 +2,10 @@
 
 import re
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -26,6 +28,30 @@ def _hours(text: str) -> str:
 
 def _clock(text: str) -> str:
     datetime.strptime(text, "%H:%M")
+    return text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected an IANA time zone such as America/Toronto or UTC") from None
+    return name
+
+
+def _share(text: str) -> str:
+    try:
+        good = text.endswith("%") and 0 < Decimal(text[:-1]) <= 100
+    except InvalidOperation:
+        good = False
+    if not good:
+        raise ValueError("an objective is a share of days, such as 95%")
+    return text
+
+
+def _days(text: str) -> str:
+    if _hours(text)[-1] != "d":
+        raise ValueError("a window is a whole number of days, such as 30d")
     return text
 
 
@@ -82,10 +108,21 @@ class Ingest(Word):
 
 
 class ReadyBy(Word):
-    """The time of day by which the data of the day before is promised."""
+    """The time of day by which the data of the day before is promised, and on how many days."""
 
     at: Annotated[str, AfterValidator(_clock)]
-    timezone: str
+    timezone: Annotated[str, AfterValidator(_zone)]
+    objective: Annotated[str, AfterValidator(_share)] | None = Field(
+        default=None, description="The share of days on which it is to be kept, such as 95%."
+    )
+    window: Annotated[str, AfterValidator(_days)] = Field(
+        default="30d", description="Over how many of the newest days the objective is counted."
+    )
+
+    @property
+    def target(self) -> Decimal | None:
+        """The objective as a fraction."""
+        return Decimal(self.objective[:-1]) / 100 if self.objective else None
 
 
 class Usage(Word):

@@ -44,7 +44,7 @@ def rollback(releases: Releases, ledger: Ledger, release_id: str | None = None) 
     with releases.held("a rollback"):
         release = releases.rollback(release_id)
         releases.heal()
-        ledger.record_publication(release.id, "rolled back")
+        ledger.record_publication(release.id, "rolled back", shown=release.tables, whole=True)
         remember(releases, ledger)
     return release
 
@@ -64,8 +64,16 @@ def remember(releases: Releases, ledger: Ledger) -> None:
     newest = ledger.publications(limit=1)
     if intention and (not newest or newest[0]["release"] != intention.release):
         event = "rolled back" if intention.pinned else "published"
-        run_id = None if intention.pinned else releases.find(intention.release).run_id
-        ledger.record_publication(intention.release, event, run_id=run_id)
+        release = releases.find(intention.release)
+        ledger.record_publication(
+            release.id,
+            event,
+            run_id=None if intention.pinned else release.run_id,
+            # Consumers have seen it since then, however late this is written.
+            at=intention.at,
+            shown=release.tables,
+            whole=True,
+        )
 
 
 def _changed(release: Release, before: Release | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from assetops.ledger import Ledger
-from assetops.model import Dataset, Release, Verdict, Word
+from assetops.model import Dataset, PublishedTable, Release, Verdict, Word
 from assetops.project import Project
 from assetops.publish.contents import Verified, fingerprints
 from assetops.publish.gate import Objection, objections, refusal, standing_objections
@@ -113,6 +113,29 @@ def publish(
             )
             current = releases.switch(made.id)
         assert current is not None  # no release before means that one was made
-        ledger.record_publication(current.id, event.value, run_id=run_id)
+        ledger.record_publication(
+            current.id,
+            event.value,
+            run_id=run_id,
+            shown=_shown(event, current, verified),
+            whole=event is Event.PUBLISHED,
+        )
         ledger.reconcile_releases(releases.list())
     return Publication(event=event, verified=dict(verified), release=current, before=before)
+
+
+def _shown(
+    event: Event, current: Release, verified: Mapping[str, Verified]
+) -> dict[str, PublishedTable]:
+    """Return the tables of which consumers see something new: content, or until when it reaches."""
+    match event:
+        case Event.PUBLISHED:
+            return current.tables
+        case Event.CONFIRMED:
+            # The same content, verified on what has come in since.
+            return {
+                name: current.tables[name].model_copy(update={"data_as_of": found.data_as_of})
+                for name, found in verified.items()
+            }
+        case Event.HELD:
+            return {}

@@ -1,0 +1,1 @@
+"""Watching: whether what is promised is kept."""
