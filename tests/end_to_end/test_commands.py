@@ -50,6 +50,7 @@ def test_show_makes_a_dataset_understood_from_one_page(shop) -> None:
         "marts/customer_segments",
         "published/customers",
         "PII: email",
+        "from intermediate/int_customers_current.email",
         "segment_in_set",
         "passed",
         "score     100",

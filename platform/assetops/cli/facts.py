@@ -3,6 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import dagster as dg
+
+from assetops.cli.instance import open_instance
 from assetops.dbt.freshness import promise_of
 from assetops.errors import WarehouseBusy
 from assetops.history import History, result_of
@@ -42,6 +45,7 @@ def facts_of(platform: Platform, dataset: Dataset) -> dict[str, Any]:
         "data": data,
         "types": types,
         "columns": [column.model_dump() for column in dataset.columns],
+        "made from": _made_from(platform, dataset),
         "upstream": sorted(
             project.datasets[p].address for p in dataset.parents if p in project.datasets
         ),
@@ -49,6 +53,20 @@ def facts_of(platform: Platform, dataset: Dataset) -> dict[str, Any]:
         "quality": _quality(platform, dataset),
         "checks": _checks(platform, dataset),
         "rejections": platform.ledger.rejections(dataset.address, limit=5),
+    }
+
+
+def _made_from(platform: Platform, dataset: Dataset) -> dict[str, list[str]]:
+    """Return what each column came from when the table was last built: Dagster's UI draws none."""
+    with open_instance(platform.settings) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey(dataset.key))
+    built = event.asset_materialization if event else None
+    found = built.metadata.get("dagster/column_lineage") if built else None
+    if not isinstance(found, dg.TableColumnLineageMetadataValue):
+        return {}
+    return {
+        column: [f"{dep.asset_key.to_user_string()}.{dep.column_name}" for dep in above]
+        for column, above in found.value.deps_by_column.items()
     }
 
 

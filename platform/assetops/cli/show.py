@@ -109,6 +109,8 @@ def _columns(dataset: "Dataset", facts: dict[str, Any]) -> Table | None:
         note = Text(column.description)
         if column.pii:
             note.append(f"  PII: {column.pii}", "magenta")
+        if above := facts["made from"].get(column.name):
+            note.append("\n" if note else "").append(f"from {', '.join(above)}", "dim")
         table.add_row(column.name, column.data_type or facts["types"].get(column.name, ""), note)
     return table
 
