@@ -10,6 +10,7 @@ from tests.postgres import new_database, shared_server
 from tests.processes import shared_template
 
 from assetops.dbt.manifest import refresh_manifest
+from assetops.dbt.profiles import located, read_profile
 from assetops.project import Project, load_project
 from assetops.settings import load_settings
 
@@ -62,7 +63,9 @@ def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def retail(common_folder: Path) -> Project:
     """The repository's own project, its dbt part parsed once for all processes of the tests."""
-    settings = load_settings(ROOT, {"ASSETOPS_DATA": str(common_folder / "data")})
+    given = load_settings(ROOT, {"ASSETOPS_DATA": str(common_folder / "data")})
+    # As a platform is opened, or copies of it would be parsed again.
+    settings = located(given, read_profile(given))
     return load_project(settings, refresh_manifest(settings))
 
 
