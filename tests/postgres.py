@@ -42,6 +42,19 @@ def new_database(server: sa.URL, name: str) -> str:
     return server.set(database=name).render_as_string(hide_password=False)
 
 
+def end_connections(url: str) -> None:
+    """End every connection to a database, as a restart does; there has to be one."""
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
+        ended = connection.scalars(
+            sa.text(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+                "where datname = current_database() and pid != pg_backend_pid()"
+            )
+        )
+        assert any(ended)
+
+
 def _execute(server: sa.URL, *statements: str) -> None:
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -9,13 +9,12 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from dagster._core.storage.dagster_run import DagsterRunStatus
-from tests.postgres import new_database
+from tests.postgres import end_connections, new_database
 
-from assetops.cli import postgres_storage
 from assetops.cli.instance import open_instance
 from assetops.cli.postgres_storage import PostgresStorage
 from assetops.errors import ConfigError
-from assetops.ledger import Ledger
+from assetops.ledger import Ledger, server
 from assetops.model import Severity, Status, Verdict
 from assetops.settings import Settings, load_settings
 
@@ -116,21 +115,9 @@ def test_an_event_whose_storing_was_cut_off_is_there_once(
     assert newest.run_id == result.run_id
 
 
-def end_connections(url: str) -> None:
-    """End every connection to a database but the one that does it, as a restart does."""
-    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
-    with engine.connect() as connection:
-        ended = connection.scalars(
-            sa.text(
-                "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
-                "where datname = current_database() and pid != pg_backend_pid()"
-            )
-        )
-        assert any(ended)
-
-
 def test_the_ledger_lives_in_the_same_database(url: str) -> None:
     ledger = Ledger(url)
+    end_connections(url)
     verdict = Verdict(check="not_null", severity=Severity.CRITICAL, status=Status.PASSED)
     ledger.record_results("marts/customers", [verdict], state="a", run_id="1")
     assert ledger.results_on("marts/customers", "a") == {"not_null": verdict}
@@ -170,7 +157,7 @@ def test_the_storage_may_be_named_in_parts(url: str, tmp_path: Path) -> None:
 def test_what_is_wrong_with_the_url_is_said_without_it(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, written: str, said: str
 ) -> None:
-    monkeypatch.setattr(postgres_storage, "START_SECONDS", 0)
+    monkeypatch.setattr(server, "START_SECONDS", 0)
     monkeypatch.setenv("ASSETOPS_POSTGRES_URL", written)
     if not written:
         monkeypatch.delenv("ASSETOPS_POSTGRES_URL")

@@ -4,6 +4,8 @@
 """
 
 import contextlib
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +19,8 @@ from dagster._daemon.daemon import DaemonIterator, DagsterDaemon
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
+from assetops.cli.sole import sole_daemon
+from assetops.errors import AssetOpsError
 from assetops.resident.coordinator import PromptRunCoordinator, QueueWatch
 
 
@@ -50,12 +54,13 @@ def daemons_of(instance: dg.DagsterInstance) -> Iterator[DagsterDaemon[Any]]:
 
 
 def main(workspace: str) -> None:
-    """Run the daemons until interrupted."""
+    """Run the daemons until interrupted, if no others run on their instance."""
     setup_interrupt_handlers()
     with (
         contextlib.suppress(KeyboardInterrupt),
         capture_interrupts(),
         get_instance_for_cli() as instance,
+        sole_daemon(instance, _replaced),
         daemon_controller_from_instance(
             instance,
             workspace_load_target=WorkspaceFileTarget([workspace]),
@@ -66,5 +71,15 @@ def main(workspace: str) -> None:
         controller.check_daemon_loop()
 
 
+def _replaced(holder: str) -> None:
+    """End, as another daemon has come while the server was away."""
+    print(f"The daemon ends: {holder} has taken over.", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except AssetOpsError as error:
+        print(error, file=sys.stderr, flush=True)
+        sys.exit(error.exit_code)

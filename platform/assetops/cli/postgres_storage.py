@@ -4,11 +4,8 @@ Dagster opens a connection for each statement of a run or the daemon, up to 63 i
 a server that restarts six seconds. Here a process has one small pool, and a run waits.
 """
 
-import logging
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, Self
@@ -26,13 +23,10 @@ from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.utils import pg_url_from_config
 
-from assetops.ledger import database_url
+from assetops.ledger.server import database_url, patient_engine
 from assetops.resident import alive
 
 _KEPT_OPEN = 2
-_PAUSE_SECONDS = 0.5
-# How long whoever starts waits for the server.
-START_SECONDS = 5
 
 
 class PostgresStorage(DagsterPostgresStorage):
@@ -58,7 +52,7 @@ class PostgresStorage(DagsterPostgresStorage):
         self.should_autocreate_tables = True
         how = (connections, patience_seconds)
         self._run_storage = _Runs(postgres_url, *how)
-        self._event_log_storage = _Events(postgres_url, *how)
+        self._event_log_storage = PostgresEvents(postgres_url, *how)
         self._schedule_storage = _Schedules(postgres_url, *how)
         # Not Dagster's own, which makes its three storages.
         super(DagsterPostgresStorage, self).__init__()  # type: ignore[no-untyped-call]
@@ -90,21 +84,18 @@ class PostgresStorage(DagsterPostgresStorage):
 class _Patient:
     """What Dagster's three storages have in common, with connections from the process's pool."""
 
-    postgres_url: str
     _engine: sa.Engine
 
     def __init__(self, postgres_url: str, connections: int, patience: int) -> None:
-        engine = _pool(postgres_url, connections, os.getpid())
-        # A command that finds no server says so soon.
-        with _connected(engine, min(patience, START_SECONDS)):
-            self._connections, self._patience = connections, patience
+        self._how = (postgres_url, connections, patience, os.getpid())
+        # Whether there is a server is found out at once, and not three times over.
+        _pool(*self._how).connect().close()
         super().__init__(postgres_url)  # type: ignore[call-arg]
-        self._engine = engine
+        self._engine = _pool(*self._how)
 
-    @contextmanager
-    def connect(self) -> Iterator[sa.Connection]:
-        with _connected(self._engine, self._patience) as connection:
-            yield connection
+    def connect(self) -> sa.Connection:
+        """Return a connection, which is given back when it is left."""
+        return self._engine.connect()
 
     _connect = connect
 
@@ -112,7 +103,7 @@ class _Patient:
         self, statement_timeout: int, pool_recycle: int, max_overflow: int
     ) -> None:
         """Keep to the pool, and let no statement of the UI take longer than it may."""
-        self._engine = _pool(self.postgres_url, self._connections, os.getpid(), statement_timeout)
+        self._engine = _pool(*self._how, statement_timeout)
 
     def _survive(self, work: Callable[[], None], mend: Callable[[], None]) -> None:
         """Do some work once more, after a mend, when the server went away in the middle."""
@@ -134,7 +125,9 @@ class _Runs(_Patient, PostgresRunStorage):
         self._survive(lambda: handle(run_id, event, update_timestamp), lambda: None)
 
 
-class _Events(_Patient, PostgresEventLogStorage):
+class PostgresEvents(_Patient, PostgresEventLogStorage):
+    """The event log."""
+
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, once: what of it was stored when the server went away is removed."""
         if self.has_instance and event.dagster_event:
@@ -159,24 +152,24 @@ class _Schedules(_Patient, PostgresScheduleStorage):  # type: ignore[misc]
 
 
 @cache
-def _pool(url: str, connections: int, pid: int, timeout: int = 0) -> sa.Engine:
+def _pool(url: str, connections: int, patience: int, pid: int, timeout: int = 0) -> sa.Engine:
     """Return the engine of a process, which all its instances share; a fork has another.
 
     Args:
         url: Of the server.
         connections: How many there may be.
+        patience: For how many seconds a server that has gone is waited for.
         pid: Of the process.
         timeout: Of each statement, in ms; 0 for none.
     """
     kept = min(_KEPT_OPEN, connections)
-    engine = sa.create_engine(
-        url,
+    engine = patient_engine(
+        sa.make_url(url),
+        patience=patience,
         isolation_level="AUTOCOMMIT",
         pool_size=kept,
         max_overflow=connections - kept,
-        # A server that has restarted since is noticed before a statement is lost to it.
-        pool_pre_ping=True,
-        connect_args={"connect_timeout": 10, "application_name": f"assetops {pid}"},
+        connect_args={"application_name": f"assetops {pid}"},
     )
 
     def limit(connection: Any, _: object) -> None:
@@ -187,25 +180,3 @@ def _pool(url: str, connections: int, pid: int, timeout: int = 0) -> sa.Engine:
     if timeout:
         sa.event.listen(engine, "connect", limit)
     return engine
-
-
-@contextmanager
-def _connected(engine: sa.Engine, patience: float) -> Iterator[sa.Connection]:
-    """Yield a connection as soon as the server gives one; after so many seconds, its refusal."""
-    deadline = time.monotonic() + patience
-    said = False
-    while True:
-        try:
-            connection = engine.connect()
-            break
-        except sa.exc.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            if not said:
-                logging.getLogger(__name__).warning("Waiting for Dagster's Postgres server.")
-                said = True
-            time.sleep(_PAUSE_SECONDS)
-    try:
-        yield connection
-    finally:
-        connection.close()

@@ -1,20 +1,18 @@
-"""`assetops up`: the UI, the daemon and Data Docs, started and stopped together."""
+"""`assetops up`: the UI, the daemon and Data Docs, kept running and stopped together."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
 from assetops.cli import enter_platform
+from assetops.cli.supervisor import Part, Supervisor
 from assetops.errors import AssetOpsError
 from assetops.settings import Settings, child_environment, dagster_home, with_template
 
@@ -29,22 +27,22 @@ WORKSPACE = "workspace.yaml"
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the UI listens.")
 @click.option("--port", default=3000, show_default=True, help="Where the UI listens.")
 def command(host: str, port: int) -> None:
-    """Start the Dagster UI, its daemon and Data Docs; Ctrl-C stops all."""
+    """Start the Dagster UI, its daemon and Data Docs, and keep them running; Ctrl-C stops all."""
     platform = enter_platform()
     settings = platform.settings
     _reject_taken(host, port)
+    _reject_second(settings)
     click.echo(f"Dagster is at http://{host}:{port} in a few seconds. Ctrl-C stops it.")
     serve_docs(platform)
     if host not in ("127.0.0.1", "localhost", "::1"):
         click.echo("Whoever reaches that address can run everything: Dagster's UI has no login.")
-    code = supervise(
-        {
-            "UI": _python("dagster_webserver", "-h", host, "-p", str(port), "-w", WORKSPACE),
-            "daemon": _python("assetops.cli.daemon", WORKSPACE),
-        },
+    supervise(
+        [
+            Part("UI", ["dagster_webserver", "-h", host, "-p", str(port), "-w", WORKSPACE]),
+            Part("daemon", ["assetops.cli.daemon", WORKSPACE]),
+        ],
         settings,
     )
-    raise SystemExit(code)
 
 
 def serve_docs(platform: "Platform") -> None:
@@ -58,8 +56,8 @@ def serve_docs(platform: "Platform") -> None:
     click.echo(f"Data Docs are at {url}, and dbt's docs at {url.rstrip('/')}/dbt/index.html")
 
 
-def supervise(commands: dict[str, Sequence[str]], settings: Settings) -> int:
-    """Run processes until one ends or we are told to stop; return the exit code, 0 if told."""
+def supervise(parts: Sequence[Part], settings: Settings) -> None:
+    """Keep processes running until we are told to stop; raises when one cannot be kept."""
     from assetops.cli.warm import warm_template
 
     environment = {**child_environment(settings), "DAGSTER_HOME": str(dagster_home(settings))}
@@ -73,51 +71,26 @@ def supervise(commands: dict[str, Sequence[str]], settings: Settings) -> int:
     warm = warm_template(settings)
     if warm:
         environment = with_template(environment, warm.path)
-    # A session each, so that what they started can be ended with them.
-    children = {
-        name: subprocess.Popen(words, env=environment, cwd=settings.root, start_new_session=True)
-        for name, words in commands.items()
-    }
+    supervisor = Supervisor(parts, environment, settings.root)
     try:
         while not told:
-            for name, child in children.items():
-                if child.poll() is not None:
-                    click.echo(f"The {name} ended with exit code {child.returncode}.", err=True)
-                    return 2
+            supervisor.tend(time.monotonic())
             if warm:
                 warm.tend()
             time.sleep(0.2)
-        return 0
     finally:
-        _end([*children.values(), *([warm.process] if warm and warm.process else [])])
+        supervisor.end(*([warm.process] if warm and warm.process else []))
         if warm:
             warm.close()
 
 
-def _end(children: Sequence[subprocess.Popen[Any]]) -> None:
-    for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 5)):
-        for child in children:
-            # The group outlives its leader while anything in it lives.
-            try:
-                os.killpg(child.pid, number)
-            except ProcessLookupError:
-                continue
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline and any(_alive(child) for child in children):
-            time.sleep(0.1)
+def _reject_second(settings: Settings) -> None:
+    """Say who works on the instance already, before anything is started."""
+    from assetops.cli.instance import open_instance
+    from assetops.cli.sole import sole_daemon
 
-
-def _alive(child: subprocess.Popen[Any]) -> bool:
-    child.poll()
-    try:
-        os.killpg(child.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _python(module: str, *words: str) -> list[str]:
-    return [sys.executable, "-m", module, *words]
+    with open_instance(settings) as instance, sole_daemon(instance, lambda _: None):
+        pass
 
 
 def _reject_taken(host: str, port: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from assetops.ledger.server import database_url, patient_engine
 from assetops.ledger.sightings import see
 from assetops.ledger.tables import METADATA, PUBLICATIONS, REJECTIONS, RELEASES, RESULTS
 from assetops.model import Batch, PublishedTable, Release, Severity, Status, Verdict
@@ -29,9 +30,12 @@ class Ledger:
     def __init__(self, url: str, *, results_days: int = 400) -> None:
         self._results_days = results_days
         address = database_url(url)
-        if address.get_backend_name() == "sqlite" and address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(address, connect_args=_patience(address))
+        if address.get_backend_name() == "sqlite":
+            Path(address.database or "").parent.mkdir(parents=True, exist_ok=True)
+            # It answers `database is locked` after 5 s; writers here are short but many.
+            self._engine = sa.create_engine(address, connect_args={"timeout": 30})
+        else:
+            self._engine = patient_engine(address, pool_size=1, max_overflow=4)
         # Not create_all, which looks first: two first commands at once would both find nothing.
         with self._engine.begin() as connection:
             for table in METADATA.sorted_tables:
@@ -236,18 +240,5 @@ class Ledger:
             return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def database_url(url: str) -> sa.URL:
-    """Return a database's address; a Postgres without a driver is met by the one that is there."""
-    address = sa.make_url(url)
-    if address.drivername in ("postgres", "postgresql"):
-        return address.set(drivername="postgresql+psycopg2")
-    return address
-
-
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _patience(url: sa.URL) -> dict[str, Any]:
-    """SQLite answers `database is locked` after 5 s by default; writers here are short but many."""
-    return {"timeout": 30} if url.get_backend_name() == "sqlite" else {}

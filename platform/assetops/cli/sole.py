@@ -1,0 +1,130 @@
+"""One daemon for an instance: two would launch everything twice.
+
+On one machine a file's lock says who it is; on Postgres an advisory lock does, for all machines.
+Both end with the process that holds them.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import sqlalchemy as sa
+
+from assetops.cli.postgres_storage import PostgresEvents
+from assetops.errors import AssetOpsError, WarehouseBusy
+from assetops.warehouse import WarehouseLock
+
+# Any number will do that nobody else takes; it is the lower half of Postgres' key.
+_KEY = 0x0A55E705
+_LOOK_SECONDS = 5
+# A host that is switched off is missed after a minute, not after the two hours of the default.
+_MISS_A_HOST = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+_HOLDER = """
+select application_name from pg_catalog.pg_stat_activity join pg_catalog.pg_locks using (pid)
+where locktype = 'advisory' and granted and classid = 0 and objid = :key
+and database = (select oid from pg_catalog.pg_database where datname = current_database())
+"""
+
+
+@contextmanager
+def sole_daemon(instance: dg.DagsterInstance, lost: Callable[[str], None]) -> Iterator[None]:
+    """Be the only daemon of an instance.
+
+    Args:
+        instance: The instance.
+        lost: Told who is it now, if Postgres went away and somebody else came first.
+
+    Raises:
+        AssetOpsError: Another process is it; the message says which.
+    """
+    lock = WarehouseLock(Path(instance.root_directory, "daemon.lock"), wait=0)
+    me = f"the daemon of {socket.gethostname()}"
+    try:
+        with lock.held(me, say=lambda _: None), _sole_on_the_server(instance, lost):
+            yield
+    except WarehouseBusy:
+        raise _another(lock.holder()) from None
+
+
+@contextmanager
+def _sole_on_the_server(
+    instance: dg.DagsterInstance, lost: Callable[[str], None]
+) -> Iterator[None]:
+    storage = instance.event_log_storage
+    if not isinstance(storage, PostgresEvents):
+        yield
+        return
+    place = _Place(storage.postgres_url)
+    if not place.take():
+        raise _another(place.holder())
+    threading.Thread(target=place.keep, args=(lost,), daemon=True).start()
+    try:
+        yield
+    finally:
+        place.leave()
+
+
+def _another(who: str) -> AssetOpsError:
+    return AssetOpsError(
+        f"Another daemon works on this instance: {who}. Two would launch everything twice: stop "
+        "that one first."
+    )
+
+
+class _Place:
+    """The advisory lock, and the connection that holds it."""
+
+    def __init__(self, url: str) -> None:
+        self._left = threading.Event()
+        self._engine = sa.create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            poolclass=sa.pool.NullPool,
+            connect_args={
+                "connect_timeout": 10,
+                "application_name": f"the daemon of {socket.gethostname()}"[:60],
+                "options": _MISS_A_HOST,
+            },
+        )
+        self._connection: sa.Connection | None = None
+
+    def take(self) -> bool:
+        """Take the lock, and say whether it was free."""
+        connection = self._engine.connect()
+        if connection.scalar(sa.text("select pg_try_advisory_lock(:key)"), {"key": _KEY}):
+            self._connection = connection
+            return True
+        connection.close()
+        return False
+
+    def holder(self) -> str:
+        """Say who holds it."""
+        with self._engine.connect() as connection:
+            found = connection.scalar(sa.text(_HOLDER), {"key": _KEY})
+        return str(found or "another process")
+
+    def keep(self, lost: Callable[[str], None]) -> None:
+        """Take it again when the server has been away, unless somebody else has."""
+        while not self._left.wait(_LOOK_SECONDS):
+            try:
+                if self._connection is not None:
+                    self._connection.scalar(sa.text("select 1"))
+                elif not self.take():
+                    lost(self.holder())
+                    return
+            except sa.exc.DBAPIError:
+                self._let_go()
+
+    def leave(self) -> None:
+        """Give it back."""
+        self._left.set()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()

@@ -1,0 +1,65 @@
+"""Connections to a database that what is remembered is kept in: on a server, they wait for it."""
+
+import logging
+import time
+from typing import Any
+
+import sqlalchemy as sa
+
+# How long whoever was connected before waits for a server that has gone, and whoever was not.
+PATIENCE_SECONDS = 120
+START_SECONDS = 5
+_PAUSE_SECONDS = 0.5
+
+
+def database_url(url: str) -> sa.URL:
+    """Return a database's address; a Postgres without a driver is met by the one that is there."""
+    address = sa.make_url(url)
+    if address.drivername in ("postgres", "postgresql"):
+        return address.set(drivername="postgresql+psycopg2")
+    return address
+
+
+def patient_engine(url: sa.URL, *, patience: float = PATIENCE_SECONDS, **how: Any) -> sa.Engine:
+    """Return an engine whose connections are looked at before use, and wait for their server.
+
+    Args:
+        url: Of the server.
+        patience: For how many seconds, once there has been a connection; a command that finds no
+            server says so soon.
+        how: What else SQLAlchemy is to know.
+    """
+    engine = sa.create_engine(
+        url,
+        # A server that has restarted since is noticed before a statement is lost to it.
+        pool_pre_ping=True,
+        pool_timeout=patience + 30,
+        connect_args={"connect_timeout": 10, **how.pop("connect_args", {})},
+        **how,
+    )
+    met = False
+
+    def connect(dialect: Any, _: object, words: Any, options: Any) -> Any:
+        nonlocal met
+        connection = _connected(dialect, words, options, patience if met else START_SECONDS)
+        met = True
+        return connection
+
+    sa.event.listen(engine, "do_connect", connect)
+    return engine
+
+
+def _connected(dialect: Any, words: Any, options: Any, patience: float) -> Any:
+    """Return a connection as soon as the server gives one; after so many seconds, its refusal."""
+    deadline = time.monotonic() + patience
+    said = False
+    while True:
+        try:
+            return dialect.connect(*words, **options)
+        except dialect.loaded_dbapi.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            if not said:
+                logging.getLogger(__name__).warning("Waiting for the Postgres server.")
+                said = True
+            time.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,124 @@
+"""Two daemons never work on one instance, on one machine or through one server."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+import yaml
+from tests.end_to_end.observed import until
+from tests.postgres import end_connections, new_database
+from tests.processes import Process
+
+from assetops.cli import sole
+from assetops.cli.postgres_storage import PostgresStorage
+from assetops.cli.sole import sole_daemon
+from assetops.errors import AssetOpsError
+
+HOLDER = """
+import sys
+import dagster as dg
+from assetops.cli.sole import sole_daemon
+with dg.DagsterInstance.from_config(sys.argv[1]) as instance, sole_daemon(instance, print):
+    print("holds", flush=True)
+    sys.stdin.readline()
+"""
+Machine = Callable[[str], dg.DagsterInstance]
+
+
+def never(holder: str) -> None:
+    raise AssertionError(holder)
+
+
+@pytest.fixture(scope="module")
+def url(postgres_server: sa.URL) -> str:
+    return new_database(postgres_server, "sole")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """The instance as it is on a machine of its own, with files of its own."""
+    monkeypatch.setattr(sole, "_LOOK_SECONDS", 0.02)
+    opened = []
+
+    def on(name: str) -> dg.DagsterInstance:
+        (tmp_path / name).mkdir()
+        storage = {
+            "module": PostgresStorage.__module__,
+            "class": PostgresStorage.__name__,
+            "config": {"postgres_url": url},
+        }
+        config = {"storage": {"custom": storage}}
+        (tmp_path / name / "dagster.yaml").write_text(yaml.safe_dump(config))
+        opened.append(dg.DagsterInstance.from_config(str(tmp_path / name)))
+        return opened[-1]
+
+    yield on
+    for instance in opened:
+        instance.dispose()
+
+
+def test_on_one_machine_the_second_daemon_is_told_which_process_is_the_first(
+    tmp_path: Path, template: Path
+) -> None:
+    words = ("-c", HOLDER, str(tmp_path))
+    process = Process(template, *words, folder=tmp_path, environment=dict(os.environ))
+    assert process.stdout.readline() == "holds\n"
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        told = f"Another daemon works on this instance: .*pid {process.pid}, since"
+        with pytest.raises(AssetOpsError, match=told), sole_daemon(instance, never):
+            pass
+        os.kill(process.pid, 9)
+        process.communicate(timeout=60)
+        with sole_daemon(instance, never):
+            pass
+
+
+def test_through_one_server_the_second_daemon_is_told_on_which_host_the_first_is(
+    machine: Machine,
+) -> None:
+    one, other = machine("one"), machine("other")
+    told = f"Another daemon works on this instance: the daemon of {socket.gethostname()}"
+    with sole_daemon(one, never):
+        with pytest.raises(AssetOpsError, match=told), sole_daemon(other, never):
+            pass
+    with sole_daemon(other, never):
+        pass
+
+
+def asked(url: str, sql: str) -> object:
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        return connection.scalar(sa.text(sql))
+
+
+def test_a_daemon_whose_server_restarts_stays_the_only_one(machine: Machine, url: str) -> None:
+    one, other = machine("one"), machine("other")
+    with sole_daemon(one, never):
+        end_connections(url)
+        held = "select count(*) from pg_locks where locktype = 'advisory' and granted"
+        until(lambda: asked(url, held))
+        with pytest.raises(AssetOpsError, match="Another daemon"), sole_daemon(other, never):
+            pass
+
+
+def test_a_daemon_ends_when_another_has_come_while_the_server_was_away(
+    machine: Machine, url: str
+) -> None:
+    said: list[str] = []
+    engine = sa.create_engine(url, connect_args={"application_name": "another one"})
+    with engine.connect() as other, sole_daemon(machine("one"), said.append):
+        # It has the lock as soon as the connection of the first is ended.
+        query = (sa.text("select pg_advisory_lock(:key)"), {"key": sole._KEY})
+        waiting = threading.Thread(target=other.execute, args=query)
+        waiting.start()
+        lock = "from pg_locks where locktype = 'advisory' and"
+        until(lambda: asked(url, f"select count(*) {lock} not granted"))
+        assert asked(url, f"select pg_terminate_backend(pid) {lock} granted")
+        waiting.join(timeout=60)
+        until(lambda: said)
+    assert said == ["another one"]
