@@ -1,6 +1,7 @@
 """A source is asked how old its newest row is: aside from builds, by dbt, in either transport."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,10 +102,11 @@ def test_late_warns_old_fails_and_what_is_gone_is_neither_passed_nor_failed(
     status, why = standing(platform, "gone")
     assert status is Status.ERRORED and "gone does not exist" in why
     late = facts_of(platform, platform.project.dataset("town/late"))["data"]["source freshness"]
-    assert late.startswith("warned when asked") and "3:00:" in late
+    assert late.startswith("warned when asked") and re.search(r"\b3:\d\d:", late)
 
 
 def test_old_alone_is_bad_data_and_late_alone_is_good(town: Path) -> None:
+    open_platform.cache_clear()
     assert ask(town, "old", "fresh")[1].exit_code == 1
     assert ask(town, "late")[1].exit_code == 0
 

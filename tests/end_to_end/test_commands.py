@@ -1,6 +1,7 @@
 """The command line as its user meets it: what it prints, and how it exits."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -8,6 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -191,14 +194,18 @@ def test_outside_of_a_project_every_command_says_so(tmp_path: Path, shop) -> Non
     assert "is not inside an AssetOps project" in done.stderr
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports() -> Iterator[int]:
+    """Yield ports at which nobody listens, and which nobody is given who asks for any port."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with suppress(OSError):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+            yield port
 
 
 def test_up_serves_the_history_and_stops_all_it_started(shop) -> None:
-    port, docs = free_port(), f"http://127.0.0.1:{free_port()}"
+    ports = free_ports()
+    port, docs = next(ports), f"http://127.0.0.1:{next(ports)}"
     child = subprocess.Popen(
         [sys.executable, *ASSETOPS, "up", f"--port={port}"],
         cwd=shop.root,
@@ -213,7 +220,7 @@ def test_up_serves_the_history_and_stops_all_it_started(shop) -> None:
         assert len(told["assetNodes"]) > 30
         with urllib.request.urlopen(f"{docs}/index.html", timeout=30) as page:
             assert "marts/customers" in page.read().decode()
-        taken = shop.command("up", f"--port={free_port()}", ASSETOPS_DATA_DOCS_URL=docs)
+        taken = shop.command("up", f"--port={next(ports)}", ASSETOPS_DATA_DOCS_URL=docs)
         assert taken.returncode == 2
         assert "for Data Docs, cannot be used" in taken.stderr
         taken = shop.command("up", f"--port={port}")

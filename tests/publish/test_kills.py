@@ -41,6 +41,11 @@ def test_a_kill_while_tables_are_written_leaves_nothing(tmp_path: Path) -> None:
         "def kill():\n"
         "    while not list(shop.releases.folder.glob('.building-*/*.duckdb')): time.sleep(0.001)\n"
         "    time.sleep(float(sys.argv[2])); os.kill(os.getpid(), signal.SIGKILL)\n"
+        # However long the kill takes to come, what is written is not moved before it.
+        "def stay(event, arguments):\n"
+        "    if event == 'os.rename' and '.building-' in str(arguments[0]):\n"
+        "        threading.Event().wait()\n"
+        "sys.addaudithook(stay)\n"
         "threading.Thread(target=kill).start()\n"
         "shop.publish()\n"
     )

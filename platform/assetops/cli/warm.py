@@ -26,6 +26,7 @@ IMPORTS = (
     *("dagster._core.storage.local_compute_log_manager", "dagster_dbt"),
     *("dbt.cli.main", "dbt.task.build", "dbt.adapters.duckdb"),
     *("assetops.build", "assetops.quality.engine", "assetops.publish.publication"),
+    "assetops.dbt.rehearsal:rehearse",
 )
 
 

@@ -34,7 +34,8 @@ def start_template(
 
     Args:
         path: Where its socket is to be: in a folder that nobody else can enter.
-        modules: Those that are not installed are left out.
+        modules: Those that are not installed are left out. Of MODULE:FUNCTION the function is
+            called as well, and may fail.
         environment: The environment to import them in. No process that is forked sees it.
         steady: Whether it forks on when a file that it has imported changes.
         how: What else `subprocess.Popen` is to know.

@@ -1,16 +1,15 @@
 """A process that has imported what takes seconds, and forks a process for whoever asks.
 
-`python -P -m assetops.resident.template SOCKET MODULE…` imports the modules, listens, and writes a
-line. It lives as long as somebody keeps a connection open: when the last one is closed it ends the
-processes that it has forked, and itself. When a file that it has imported changes, it forks no
-more, and ends when its processes have; with `--steady` it does not look.
+`python -P -m assetops.resident.template SOCKET MODULE…` imports the modules, and calls the function
+of one that is written MODULE:FUNCTION; then it listens, and writes a line. It lives as long as
+somebody keeps a connection open: when the last one is closed it ends the processes that it has
+forked, and itself. When a file that it has imported changes, it forks no more, and ends when its
+processes have; with `--steady` it does not look.
 """
 
 import argparse
 import contextlib
 import ctypes
-import gc
-import importlib
 import os
 import selectors
 import signal
@@ -18,7 +17,6 @@ import site
 import socket
 import struct
 import sys
-import sysconfig
 import time
 from atexit import _run_exitfuncs as run_exit_functions
 from collections.abc import Iterator, Sequence
@@ -28,6 +26,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from assetops.resident import newborn
+from assetops.resident.imports import state_of_imports, warm
 from assetops.resident.newborn import Order
 from assetops.resident.wire import receive, send
 from assetops.settings import own_python_path
@@ -60,7 +59,7 @@ class Template:
         self.children: dict[int, Child] = {}
         self.selector = selectors.DefaultSelector()
         self.told = self.retired = False
-        self.imported = {} if steady else _state_of_imports()
+        self.imported = {} if steady else state_of_imports()
         self.woken, self.wakes = socket.socketpair()
         added = set(own_python_path())
         rest = [path for path in sys.path if path not in added]
@@ -135,7 +134,7 @@ class Template:
 
     def _retires(self) -> bool:
         """Say whether a fresh process would import something else; then this one forks no more."""
-        if not self.steady and self.imported != _state_of_imports():
+        if not self.steady and self.imported != state_of_imports():
             self.retired = True
         return self.retired
 
@@ -226,39 +225,6 @@ def _installed_folders() -> Iterator[str]:
     for folder in site.getsitepackages():
         for file in sorted(Path(folder).glob("*.pth")):
             yield from (line for line in file.read_text().splitlines() if line.startswith("/"))
-
-
-def _state_of_imports() -> dict[str, float]:
-    """Return when what has been imported was last changed.
-
-    Of packages that are installed the folder is looked at, which every installation changes: to
-    look at their thousands of files takes long.
-    """
-    files = {module.__file__ for module in sys.modules.values() if getattr(module, "__file__", "")}
-    installed = {sysconfig.get_path(kind) for kind in ("purelib", "platlib", "stdlib")}
-    ours = {file for file in files if file and not any(map(file.startswith, installed))}
-    changed = {}
-    for path in ours | installed:
-        with contextlib.suppress(OSError):
-            changed[path] = os.stat(path).st_mtime
-    return changed
-
-
-def warm(modules: Sequence[str]) -> None:
-    """Import modules, as far as they are installed, and leave one thread and little to collect."""
-    for name in modules:
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            print(f"The template goes without {name}: {error}", file=sys.stderr)
-    # Linear algebra starts its threads when imported, and stops them at a fork; after it, it does
-    # with threads as in any process: when they are needed.
-    if (pid := os.fork()) == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    gc.collect()
-    # Objects that no collection touches stay in memory that parent and children share.
-    gc.freeze()
 
 
 def main() -> NoReturn:
