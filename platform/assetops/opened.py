@@ -11,7 +11,7 @@ from assetops.dbt.manifest import refresh_manifest
 from assetops.dbt.profiles import located, read_profile
 from assetops.ingest.assets import pending
 from assetops.ledger import Ledger
-from assetops.model import Batch, Dataset, Severity, Verdict
+from assetops.model import Batch, Dataset, Kind, Relation, Severity, Verdict
 from assetops.project import Project, load_project
 from assetops.publish.releases import Releases
 from assetops.quality.deep import standing_objections
@@ -19,6 +19,7 @@ from assetops.quality.suites import Suite, gating, load_suites
 from assetops.quality.suites.depth import Depth
 from assetops.settings import Settings, load_settings
 from assetops.warehouse import Warehouse, WarehouseLock, journal
+from assetops.warehouse.measure import others_in
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,19 @@ class Platform:
         sources = [self.project.datasets[i].address for i in self.project.ancestors(dataset)]
         days = self._newest_days()
         return min((days[source] for source in sources if source in days), default=None)
+
+    def left_over(self) -> list[Relation]:
+        """Return the tables among those of the project's models that nothing makes any more.
+
+        As after a model was deleted or renamed: dbt leaves its table.
+        """
+        datasets, by_others = self.project.datasets.values(), (Kind.SOURCE, Kind.PYTHON)
+        made = {d.relation.schema_name for d in datasets if d.kind not in by_others}
+        # In a file of somebody else's there may be tables that no dbt has made.
+        if self.settings.warehouse_file or not self.warehouse.path.exists():
+            return []
+        with self.warehouse.connect() as connection:
+            return others_in(connection, made, [dataset.relation for dataset in datasets])
 
     def _newest_days(self) -> dict[str, datetime]:
         if not self.project.ingested():

@@ -100,7 +100,7 @@ def make_school(root: Path, **changed: str) -> Path:
     return root
 
 
-def build(root: Path, progress: Progress | None = None, **options: str) -> Outcome:
+def build(root: Path, progress: Progress | None = None, **options: Any) -> Outcome:
     """Build in this process, as `assetops build` does in its own."""
     platform, definitions = open_platform(root), build_definitions(root)
     return run_build(platform, definitions, progress or Progress(Console(quiet=True)), **options)

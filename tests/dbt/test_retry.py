@@ -114,6 +114,20 @@ def test_retry_does_what_the_last_build_left_until_nothing_is_left(
     assert outcome.startswith("There is nothing to retry: the last build"), outcome
 
 
+def test_an_incremental_table_of_other_types_is_made_anew_when_that_is_asked_for(
+    school: Path, failed: Outcome
+) -> None:
+    other = "{{ config(materialized='incremental') }} select 'x' as pupil, 1 as age"
+    make_school(school, kept=other)
+    open_platform.cache_clear()
+    outcome = build(school, select="kept")
+    assert outcome.exit_code == 2
+    (reason,) = (failure.reason for failure in outcome.failures)
+    assert reason.startswith("dbt_project/models/kept.sql: kept: Runtime Error")
+    assert reason.endswith("make it anew: assetops build --full-refresh --select kept")
+    assert build(school, select="kept", full_refresh=True).exit_code == 0
+
+
 def test_what_fails_for_a_passing_reason_is_tried_again_by_itself(school: Path) -> None:
     other = school / "other.duckdb"
     hook = f"{{{{ config(pre_hook=\"attach if not exists '{other}' as other\") }}}}"

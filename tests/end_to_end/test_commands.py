@@ -167,6 +167,10 @@ def test_the_doctor_finds_all_well_and_names_what_is_not(shop) -> None:
     well = shop.command("doctor")
     assert well.returncode == 0, well.stdout
     assert "All is well." in well.stdout
+    assert "nothing makes" not in well.stdout
+    with shop.platform.warehouse.connect() as connection:
+        connection.execute("create view marts.renamed as select 1 as n")
+    assert "nothing makes marts.renamed any more" in shop.command("doctor", COLUMNS="300").stdout
     (shop.landing / "orders/2026-99-99.csv").write_text("x")
     ill = shop.command("doctor")
     assert ill.returncode == 2

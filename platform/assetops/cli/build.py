@@ -15,16 +15,21 @@ from assetops.cli.progress import AssetRow, Progress
 if TYPE_CHECKING:
     from assetops.cli.outcome import Outcome
 
+DROP_IT = "Drop it there if nobody needs it."
+
 
 @click.command("build")
 @click.option("--select", help="Which assets: marts/customers, +marts/orders, group:marts.")
 @click.option("--partition", help="Rebuild a landing day, or FROM..TO; by default all that is new.")
 @click.option("--retry", is_flag=True, help="Only what the last build, which failed, left undone.")
+@click.option("--full-refresh", is_flag=True, help="Make incremental models and seeds anew.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def command(select: str | None, partition: str | None, retry: bool, as_json: bool) -> None:
+def command(
+    select: str | None, partition: str | None, retry: bool, full_refresh: bool, as_json: bool
+) -> None:
     """Bring in what has landed, build, check and publish."""
-    if retry and (select or partition):
-        raise click.UsageError("--retry knows what is left; it takes no --select or --partition.")
+    if retry and (select or partition or full_refresh):
+        raise click.UsageError("--retry knows what is left, and how: it takes nothing beside it.")
     started = time.monotonic()
     console = Console(stderr=as_json, highlight=False)
     with console.status("reading the project"):
@@ -41,7 +46,14 @@ def command(select: str | None, partition: str | None, retry: bool, as_json: boo
             return
         outcome = found
     else:
-        outcome = run_build(platform, definitions, progress, select=select, partition=partition)
+        outcome = run_build(
+            platform,
+            definitions,
+            progress,
+            select=select,
+            partition=partition,
+            full_refresh=full_refresh,
+        )
     outcome.seconds = time.monotonic() - started
     if as_json:
         click.echo(json.dumps(outcome.as_json(), default=str))
@@ -56,6 +68,8 @@ def _summary(console: Console, outcome: "Outcome") -> None:
     say = partial(console.print, markup=False, soft_wrap=True)
     for warning in (words for row in outcome.assets for words in row.warnings):
         say(warning, style="yellow")
+    for table in outcome.left_over:
+        say(f"{table} is in the warehouse, and nothing makes it. {DROP_IT}", style="yellow")
     for failure in outcome.failures:
         say(f"\n{failure.step} failed:", style="bold red")
         say(failure.reason, style="red")

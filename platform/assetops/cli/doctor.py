@@ -146,7 +146,9 @@ def _warehouse(settings: Settings) -> Finding:
     warehouse.lock.wait = 0
     try:
         with warehouse.connect():
-            return Finding("warehouse", f"free, {warehouse.path}")
+            left = ", ".join(map(str, open_platform(settings.root).left_over()))
+            said = f"; nothing makes {left} any more: drop what nobody needs" if left else ""
+            return Finding("warehouse", f"free, {warehouse.path}{said}")
     except WarehouseBusy as busy:
         # A run that works is no fault, and says itself who it is.
         return Finding("warehouse", f"in use: {busy}")

@@ -17,6 +17,8 @@ class Outcome:
     publication: str
     seconds: float = 0.0
     checks_only: bool = field(default=False)
+    # Tables that nothing makes any more.
+    left_over: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -64,4 +66,5 @@ class Outcome:
             "publication": self.publication,
             "assets": [vars(row) for row in self.assets],
             "failures": [vars(failure) for failure in self.failures],
+            "left_over": self.left_over,
         }

@@ -15,7 +15,7 @@ from assetops.cli.outcome import Outcome
 from assetops.cli.progress import Progress
 from assetops.cli.running import marked, run_job
 from assetops.dbt.lines import PROCESS_TAG
-from assetops.model import ONLY_PENDING
+from assetops.model import FULL_REFRESH, ONLY_PENDING
 from assetops.opened import Platform
 
 # The job that the UI runs when a person materialises assets there.
@@ -156,7 +156,8 @@ def _steps(plan: ExecutionPlanSnapshot) -> Iterable[ExecutionStepSnap]:
 
 def _tags(run: dg.DagsterRun) -> dict[str, str]:
     """Return the tags of a run that goes on from another: its days, and that it does."""
-    days = {tag: run.tags[tag] for tag in (FROM_TAG, TO_TAG, ONLY_PENDING) if tag in run.tags}
+    kept = (FROM_TAG, TO_TAG, ONLY_PENDING, FULL_REFRESH)
+    days = {tag: run.tags[tag] for tag in kept if tag in run.tags}
     root = run.root_run_id or run.tags.get(ROOT_RUN_ID_TAG) or run.run_id
     # As Dagster marks its own re-execution from asset failure, which this is.
     told = {ASSET_RESUME_RETRY_TAG: "true", PARENT_RUN_ID_TAG: run.run_id, ROOT_RUN_ID_TAG: root}

@@ -20,7 +20,7 @@ from assetops.dbt.freshness import FRESHNESS_JOB
 from assetops.dbt.lines import PROCESS_TAG
 from assetops.errors import AssetOpsError, ConfigError, did_you_mean
 from assetops.history import History
-from assetops.model import ONLY_PENDING
+from assetops.model import FULL_REFRESH, ONLY_PENDING
 from assetops.opened import Platform
 from assetops.quality.deep import DEEP_JOB
 from assetops.warehouse import WarehouseLock
@@ -65,12 +65,16 @@ def run_build(
     *,
     select: str | None = None,
     partition: str | None = None,
+    full_refresh: bool = False,
 ) -> Outcome:
     """Run the build job on the selected assets and partitions."""
     job = definitions.resolve_job_def(BUILD_JOB)
     keys = _selected(definitions, select) if select else None
-    tags = partition_tags(platform, partition)
-    return run_job(platform, progress, job, tags, asset_selection=keys)
+    tags = partition_tags(platform, partition) | ({FULL_REFRESH: "true"} if full_refresh else {})
+    outcome = run_job(platform, progress, job, tags, asset_selection=keys)
+    if keys is None:
+        outcome.left_over = [str(relation) for relation in platform.left_over()]
+    return outcome
 
 
 def run_checks(

@@ -1,5 +1,6 @@
 """What dbt's results mean: for the ledger, for the end of a step, for what is to be published."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
@@ -12,6 +13,8 @@ from assetops.model import EXIT_CODE, Dataset, DbtTest, Severity, Status, Verdic
 from assetops.project import Project
 from assetops.warehouse import Warehouse
 
+# DuckDB's words for rows that do not fit into the table that is there.
+_OTHER_COLUMNS = re.compile(r"^\s*(Conversion|Binder|Mismatch Type) Error", re.MULTILINE)
 _STATUS = {"pass": Status.PASSED, "fail": Status.FAILED, "warn": Status.FAILED}
 
 
@@ -100,4 +103,18 @@ def _sentence(result: NodeResult, project: Project) -> str:
     name = names[-1] if kind == "unit_test" else names[0]
     query = f" Its rows: {result.compiled_path}" if result.failures and result.compiled_path else ""
     file = project.settings.dbt_project_dir / result.file
-    return f"{file}: {name}: {result.message or result.status}.{query}"
+    mend = _mend(result, project.datasets.get(result.unique_id), project)
+    return f"{file}: {name}: {result.message or result.status}.{query}{mend}"
+
+
+def _mend(result: NodeResult, dataset: Dataset | None, project: Project) -> str:
+    """Return what to do where a table may still have the columns of an earlier code."""
+    config = project.manifest["nodes"].get(result.unique_id, {}).get("config", {})
+    if dataset is None or config.get("materialized") != "incremental":
+        return ""
+    if not _OTHER_COLUMNS.search(result.message):
+        return ""
+    return (
+        " If its columns or their types have changed, make it anew: "
+        f"assetops build --full-refresh --select {dataset.address}"
+    )

@@ -22,7 +22,7 @@ from assetops.dbt.resume import done_before
 from assetops.dbt.steps import Step, steps_of
 from assetops.dbt.unit_tests import UnitTests
 from assetops.ledger import Ledger
-from assetops.model import Dataset
+from assetops.model import FULL_REFRESH, Dataset
 from assetops.project import Project
 from assetops.warehouse import Warehouse
 
@@ -156,6 +156,8 @@ def _invocation(
         variables=variables,
         artifacts=artifacts,
     )
+    if FULL_REFRESH in context.run.tags:
+        arguments.append("--full-refresh")
     aloud = PROCESS_TAG not in context.run.tags
     return Invocation(settings, arguments, context.run.run_id, artifacts, aloud)
 

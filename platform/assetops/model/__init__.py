@@ -53,6 +53,8 @@ HELD_ROWS = "assetops/held_rows"
 MASK = "•••"
 # A run with this tag brings in only what is new; any other rebuilds its partitions.
 ONLY_PENDING = "assetops/only_pending"
+# In a run with this one dbt makes incremental models and seeds anew, as by its own --full-refresh.
+FULL_REFRESH = "assetops/full_refresh"
 CONTRACT_CHECK = "contract"  # that a landing file keeps it
 FRESHNESS_CHECK = "source_freshness"  # that a source has new rows
 

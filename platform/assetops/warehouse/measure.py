@@ -1,5 +1,6 @@
 """What the catalog says of one table: its columns and how many rows it has, without reading it."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from assetops.model import Relation
@@ -27,6 +28,25 @@ def measured(connection: Connection, relation: Relation, *, counted: bool) -> Me
     except SqlError:
         return None
     return Measure(columns, row[0] if row else None)
+
+
+def others_in(
+    connection: Connection, schemas: Iterable[str], known: Iterable[Relation]
+) -> list[Relation]:
+    """Return the tables and views in some schemas that are none of the known ones."""
+    found = connection.execute(
+        "select schema_name, table_name from duckdb_tables() "
+        "where database_name = current_catalog() and not internal and not temporary "
+        "union all select schema_name, view_name from duckdb_views() "
+        "where database_name = current_catalog() and not internal and not temporary order by all"
+    ).fetchall()
+    wanted = {schema.lower() for schema in schemas}
+    expected = {(each.schema_name.lower(), each.name.lower()) for each in known}
+    return [
+        Relation(schema_name=schema, name=name)
+        for schema, name in found
+        if schema.lower() in wanted and (schema.lower(), name.lower()) not in expected
+    ]
 
 
 def all_columns(connection: Connection) -> dict[str, list[tuple[str, str]]]:
