@@ -30,6 +30,9 @@ from assetops.quality.suites.parameters import days_said
 from assetops.warehouse import Warehouse
 from assetops.warehouse.quarantine import forget
 from assetops.warehouse.snapshot import Snapshots
+from assetops.watch.checks import promise_checks, promise_sensor
+from assetops.watch.objectives import Watch
+from assetops.watch.runs import newest_run_in
 
 BUILD_JOB = "build"
 Days = dg.DailyPartitionsDefinition | None
@@ -54,18 +57,21 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
     ask, hourly = freshness_job(fresh, scheduled=platform.settings.keeps_schedules)
     # Also the checks of what nobody here makes: sources that are in the warehouse already.
     whole = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()
-    everything = whole - dg.AssetSelection.checks(*deep, *fresh)
+    watch = Watch(project, platform.ledger)
+    promised = promise_checks(watch)
+    everything = whole - dg.AssetSelection.checks(*deep, *fresh, *promised)
     expect_no_news_from(dataset.address for dataset in platform.project.ingested())
     definitions = dg.Definitions(
         assets=[
             *_ingestion(platform, partitions),
             *_transformation(platform, partitions),
             *_python(platform, assets),
-            *_publication(platform),
+            *_publication(platform, watch),
         ],
-        asset_checks=[*_gates(platform), *deep, *fresh],
+        asset_checks=[*_gates(platform), *deep, *fresh, *promised],
         jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep), *ask],
         schedules=[*deep_schedules(platform.suites, deep, platform.settings), *hourly],
+        sensors=promise_sensor(watch, scheduled=platform.settings.keeps_schedules),
         resources={"warehouse": _held_warehouse(platform)},
         # DuckDB has one writing process, so a run is one process; dbt has its threads inside it.
         executor=dg.in_process_executor,
@@ -150,7 +156,7 @@ def _deep_checks(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
     ]
 
 
-def _publication(platform: Platform) -> Iterator[dg.AssetsDefinition]:
+def _publication(platform: Platform, watch: Watch) -> Iterator[dg.AssetsDefinition]:
     if platform.project.published():
         yield published_assets(
             platform.project,
@@ -160,6 +166,7 @@ def _publication(platform: Platform) -> Iterator[dg.AssetsDefinition]:
             platform.required_checks(),
             data_as_of=platform.data_as_of,
             standing=platform.standing,
+            judged=lambda instance: watch.judge(newest_run=newest_run_in(instance)),
         )
 
 

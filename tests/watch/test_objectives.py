@@ -148,10 +148,12 @@ class Life:
         whole = event != "confirmed"
         self.ledger.record_publication(content, event, at=moment, shown=shown, whole=whole)
 
-    def look(self, moment: datetime, *failed: str) -> str:
+    def watch(self, moment: datetime) -> Watch:
+        return Watch(self.shop.project, self.ledger, lambda: moment)
+
+    def look(self, moment: datetime, failed: str | None = None) -> str:
         """Judge at a moment, and return the days as marks."""
-        watch = Watch(self.shop.project, self.ledger)
-        watch.judge(now=moment, failed_runs=lambda since, until: failed)
+        self.watch(moment).judge(newest_run=lambda since, until: failed)
         words = {Kept.MET: "✓", Kept.MISSED: "✗", Kept.PENDING: "·", Kept.UNKNOWN: "?"}
         return "".join(words[outcome.status] for outcome in self.days())
 
@@ -177,7 +179,7 @@ def test_days_on_which_nothing_ran_are_missed_however_late_somebody_looks(life: 
     assert [o.reached_at for o in life.days()[1:]] == [at("12:00", day(3))] * 3
     assert life.look(at("12:02", day(3))) == "✓✗✗✗"
     # Nor does it matter that a ledger was asked at each step, or only at the end.
-    assert Watch(life.shop.project, life.ledger).judge(now=at("12:03", day(3))) == []
+    assert life.watch(at("12:03", day(3))).judge() == []
 
 
 def test_an_outage_longer_than_any_window_loses_no_day(life: Life) -> None:
@@ -237,9 +239,9 @@ def test_a_gate_that_held_it_back_is_named(tmp_path: Path) -> None:
     life = Life(tmp_path)
     now = datetime.now(UTC).replace(tzinfo=None)
     bad = Verdict(check="unique_orders", severity=Severity.CRITICAL, status=Status.FAILED)
-    Watch(life.shop.project, life.ledger).judge(now=now - timedelta(days=2))
+    life.watch(now - timedelta(days=2)).judge()
     life.ledger.record_results("marts/orders", [bad], state="x", run_id="run")
-    Watch(life.shop.project, life.ledger).judge(now=now + timedelta(days=1))
+    life.watch(now + timedelta(days=1)).judge()
     causes = {outcome.cause for outcome in life.days()}
     assert "unique_orders of marts/orders failed, and held it back" in causes
 

@@ -16,6 +16,9 @@ from assetops.quality.score import RUNS, graded_checks, score_of, trend_of
 from assetops.warehouse import journal
 from assetops.warehouse.duckdb import columns_of, row_counts
 from assetops.warehouse.held import held_since
+from assetops.watch.objectives import Watch
+from assetops.watch.runs import newest_run_in
+from assetops.watch.standing import age_of, standing_of
 
 
 def facts_of(platform: Platform, dataset: Dataset) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def facts_of(platform: Platform, dataset: Dataset) -> dict[str, Any]:
     data |= _source_freshness(platform, dataset)
     release = platform.releases.current()
     if dataset.contract.publish:
-        data |= _published_facts(dataset, release)
+        data |= _published_facts(platform, dataset, release)
     return {
         "asset": dataset.address,
         "kind": dataset.kind.value,
@@ -50,6 +53,7 @@ def facts_of(platform: Platform, dataset: Dataset) -> dict[str, Any]:
             project.datasets[p].address for p in dataset.parents if p in project.datasets
         ),
         "downstream": sorted(_downstream(platform, dataset)),
+        "ready by": _ready_by(platform, dataset),
         "quality": _quality(platform, dataset),
         "checks": _checks(platform, dataset),
         "rejections": platform.ledger.rejections(dataset.address, limit=5),
@@ -143,14 +147,19 @@ def _source_freshness(platform: Platform, dataset: Dataset) -> dict[str, Any]:
     return {"source freshness": f"{word} when asked {at:%Y-%m-%d %H:%M} UTC: {found}"}
 
 
-def _published_facts(dataset: Dataset, release: Release | None) -> dict[str, Any]:
+def _published_facts(
+    platform: Platform, dataset: Dataset, release: Release | None
+) -> dict[str, Any]:
     table = release.tables.get(dataset.published_name) if release else None
     if release is None or table is None:
         return {"published": "never"}
     facts: dict[str, Any] = {"published": f"{table.rows:,} rows in release {release.id}"}
-    if table.data_as_of:
-        age = datetime.now(UTC).replace(tzinfo=None) - table.data_as_of
-        facts["data as of"] = f"{table.data_as_of:%Y-%m-%d %H:%M} UTC"
+    now = datetime.now(UTC).replace(tzinfo=None)
+    # What was verified again since on newer input reaches further than the release says.
+    known = age_of(dataset, platform.ledger, now)
+    if as_of := known[0] if known else table.data_as_of:
+        age = now - as_of
+        facts["data as of"] = f"{as_of:%Y-%m-%d %H:%M} UTC"
         if promise := dataset.contract.fresh_within:
             limit = timedelta_of(promise)
             facts["freshness"] = (
@@ -159,6 +168,21 @@ def _published_facts(dataset: Dataset, release: Release | None) -> dict[str, Any
                 else f"late: promised within {promise}, is {age.total_seconds() / 3600:.0f}h old"
             )
     return facts
+
+
+def _ready_by(platform: Platform, dataset: Dataset) -> dict[str, Any]:
+    """Return what became of the promise to be ready, day by day, judged now."""
+    if not (dataset.contract.publish and dataset.contract.ready_by):
+        return {}
+
+    def newest_run(since: datetime, due: datetime) -> str | None:
+        with open_instance(platform.settings) as instance:
+            return newest_run_in(instance)(since, due)
+
+    watch = Watch(platform.project, platform.ledger)
+    watch.judge(only=dataset.address, newest_run=newest_run)
+    standing = standing_of(dataset, platform.ledger, watch.clock())
+    return standing.facts() if standing else {}
 
 
 def _quality(platform: Platform, dataset: Dataset) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def _page(dataset: "Dataset", facts: dict[str, Any]) -> Iterator[RenderableType]
     yield Text()
     yield _promises(dataset, facts)
     yield from _section("Data", _data(facts))
+    yield from _section("Ready by", _ready_by(facts["ready by"]))
     yield from _section("Comes from", _names(facts["upstream"]))
     yield from _section("Feeds", _names(facts["downstream"]))
     yield from _section("Columns", _columns(dataset, facts))
@@ -66,6 +67,7 @@ def _section(title: str, body: RenderableType | None) -> Iterator[RenderableType
 def _promises(dataset: "Dataset", facts: dict[str, Any]) -> Table:
     contract = dataset.contract
     lands, ready = contract.ingest, contract.ready_by
+    on_days = f", on {ready.objective} of days" if ready and ready.objective else ""
     rows = {
         "owners": ", ".join(contract.owners) or "nobody",
         "table": facts["table"],
@@ -77,7 +79,7 @@ def _promises(dataset: "Dataset", facts: dict[str, Any]) -> Table:
         "partitions": "daily, by landing day" if facts["partitioned"] else "",
         "published": f"because {dataset.mart}" if dataset.mart else "",
         "fresh within": contract.fresh_within or "",
-        "ready by": f"{ready.at} {ready.timezone}" if ready else "",
+        "ready by": f"{ready.at} {ready.timezone}" + on_days if ready else "",
     }
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
@@ -93,6 +95,24 @@ def _data(facts: dict[str, Any]) -> Table | None:
         style = "yellow" if late or name == "held back" else ""
         table.add_row(Text(name, "dim"), Text(str(value), style))
     return table if facts["data"] else None
+
+
+def _ready_by(standing: dict[str, Any]) -> Table | None:
+    if not standing:
+        return None
+    table = Table.grid(padding=(0, 2))
+    styles = {"✓": "green", "✗": "red", "·": "dim", "?": "yellow"}
+    days = Text.assemble(*((mark, styles[mark]) for mark in standing["days"]))
+    kept = f"  {standing['kept']}" if standing["kept"] else ""
+    if standing["days"]:
+        table.add_row(Text("days", "dim"), days.append(kept, "default"))
+    spent = Text(standing["error budget"], "red" if "exhausted" in standing["error budget"] else "")
+    if spent:
+        table.add_row(Text("error budget", "dim"), spent)
+    table.add_row(Text("next due", "dim"), standing["next"])
+    for number, missed in enumerate(standing["missed"]):
+        table.add_row(Text("" if number else "missed", "dim"), missed)
+    return table
 
 
 def _names(names: list[str]) -> Text | None:

@@ -1,6 +1,6 @@
 """Published datasets as Dagster assets: their event says which release shows new content."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +11,9 @@ from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG, PARENT_RUN_ID_TAG
 
 from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
-from assetops.model import EXIT_CODE, Dataset, PublishedTable, timedelta_of
+from assetops.model import EXIT_CODE, Dataset, PublishedTable
 from assetops.project import Project
+from assetops.publish.freshness import freshness_policy
 from assetops.publish.publication import (
     AsOf,
     Event,
@@ -37,12 +38,14 @@ def published_assets(
     *,
     data_as_of: AsOf,
     standing: Standing = lambda mart: (),
+    judged: Callable[[dg.DagsterInstance], object] = lambda instance: None,
 ) -> dg.AssetsDefinition:
     """Return the assets that consumers read, published by one op: all of a run or none.
 
     `required_checks` names, by the mart's asset key as a path, what must have passed; `data_as_of`
     tells the time in UTC up to which a mart's data reaches; `standing` which checks of what
-    it is made from did not pass when they last ran. At least one dataset is published.
+    it is made from did not pass when they last ran; `judged` looks at promises when consumers may
+    see something new. At least one dataset is published.
     """
     marts = {dg.AssetKey(mart.published_key): mart for mart in project.published()}
 
@@ -71,6 +74,7 @@ def published_assets(
             )
             publication = publish(verified, project, warehouse, releases, ledger, run_id=run_id)
         context.log.info(publication.sentence())
+        _look_at_promises(context, judged)
         for key, mart in marts.items():
             docs = _docs(project, publication.release.id, mart)
             if key in chosen:
@@ -128,11 +132,7 @@ def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases)
         owners=contract.owners,
         kinds={"duckdb"},
         group_name="published",
-        freshness_policy=dg.FreshnessPolicy.time_window(
-            fail_window=timedelta_of(contract.fresh_within)
-        )
-        if contract.fresh_within
-        else None,
+        freshness_policy=freshness_policy(contract),
         metadata={
             "file": dg.MetadataValue.path(str(path)),
             "query": dg.MetadataValue.md(f"```sql\n{example.strip()}\n```"),
@@ -198,6 +198,16 @@ def _known_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None
     event = instance.get_latest_materialization_event(key)
     told = event.asset_materialization if event else None
     return (told.tags or {}).get("dagster/data_version") if told else None
+
+
+def _look_at_promises(
+    context: dg.AssetExecutionContext, judged: Callable[[dg.DagsterInstance], object]
+) -> None:
+    try:
+        judged(context.instance)
+    except Exception as error:
+        # What is published is published; whoever looks next judges the same days.
+        context.log.warning(f"Promises are not judged yet: {type(error).__name__}")
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from assetops.model import Dataset, Severity, Status
 from assetops.model.objectives import Outcome
 from assetops.project import Project
 
-# The runs that failed between two moments in UTC, newest first, each in a few words.
-FailedRuns = Callable[[datetime, datetime], Sequence[str]]
+# Says why the newest run between two moments in UTC published nothing; None if it could have.
+NewestRun = Callable[[datetime, datetime], str | None]
 _BEFORE = timedelta(days=1)
 
 
@@ -21,7 +21,7 @@ def cause_of(
     dataset: Dataset,
     project: Project,
     ledger: Ledger,
-    failed_runs: FailedRuns | None,
+    newest_run: NewestRun | None,
 ) -> str | None:
     """Say why a day was missed by what happened in the day before it was due; None if unknown.
 
@@ -39,9 +39,9 @@ def cause_of(
         return "a release was pinned: what was built was verified, and held back"
     if "rolled back" in events:
         return "consumers had been taken back to an earlier release"
-    if failed_runs is None:
+    if newest_run is None:
         return None
-    for run in failed_runs(since, due):
+    if run := newest_run(since, due):
         return run
     if not events:
         return "nothing was built in the day before"

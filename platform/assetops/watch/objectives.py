@@ -5,7 +5,7 @@ and however often somebody looks: a late run changes no day that it came too lat
 which nothing ran is judged like any other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -14,7 +14,7 @@ from assetops.ledger.objectives import Objectives
 from assetops.model import Dataset
 from assetops.model.objectives import Kept, Outcome, Promise, Sighting, due_at, local_day
 from assetops.project import Project
-from assetops.watch.causes import FailedRuns, cause_of
+from assetops.watch.causes import NewestRun, cause_of
 
 # A switch that a kill kept from being written is written by the next build.
 _LOOK_BACK = timedelta(days=7)
@@ -22,27 +22,25 @@ _LOOK_BACK = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Watch:
-    """Judges the promises of one platform."""
+    """Judges the promises of one platform; its clock shows UTC."""
 
     project: Project
     ledger: Ledger
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC).replace(tzinfo=None)
 
     def judge(
         self,
         *,
-        now: datetime | None = None,
         only: str | None = None,
-        failed_runs: FailedRuns | None = None,
+        newest_run: NewestRun | None = None,
     ) -> list[Outcome]:
         """Write what became of every day that is not settled, and return what is new.
 
         Args:
-            now: The time, in UTC; by default the clock's.
             only: The address of the one dataset to look at.
-            failed_runs: Tells which runs failed between two moments, where Dagster can be asked.
+            newest_run: Tells what became of the newest run, where Dagster can be asked.
         """
-        now = now or datetime.now(UTC).replace(tzinfo=None)
-        store = Objectives(self.ledger)
+        now, store = self.clock(), Objectives(self.ledger)
         published = {dataset.address: dataset for dataset in self.project.published()}
         current = {a: d.contract.ready_by for a, d in published.items() if d.contract.ready_by}
         versions, unsettled = store.promise(current, now), store.unsettled()
@@ -55,7 +53,7 @@ class Watch:
                 first = _first_day(versions[address], unsettled.get(address), now)
                 known = {o.day: o for o in store.outcomes(address, since=first)}
                 for outcome in self._judged(store, dataset, versions[address], first, now):
-                    changed += self._news(outcome, known.get(outcome.day), dataset, failed_runs)
+                    changed += self._news(outcome, known.get(outcome.day), dataset, newest_run)
         store.record(changed)
         return changed
 
@@ -82,13 +80,13 @@ class Watch:
         outcome: Outcome,
         known: Outcome | None,
         dataset: Dataset,
-        failed_runs: FailedRuns | None,
+        newest_run: NewestRun | None,
     ) -> Iterator[Outcome]:
         """Yield an outcome if it is not known as it is, with why it was missed."""
         if outcome.status is Kept.MISSED:
             cause = known.cause if known else None
             if cause is None:
-                cause = cause_of(outcome, dataset, self.project, self.ledger, failed_runs)
+                cause = cause_of(outcome, dataset, self.project, self.ledger, newest_run)
             outcome = outcome.model_copy(update={"cause": cause})
         if outcome != known:
             yield outcome
