@@ -15,12 +15,14 @@ DAILY = ("customers", "orders", "order_items", "web_events")
 TRANSFORMED = ("raw", "staging", "intermediate", "marts")
 
 # A consumer as they come: it opens the published file anew for each look, and knows nothing of us.
+# It looks whenever something has changed beside the file, several times a second otherwise, at the
+# beginning, and once more at the end.
 READER = """
-import json, sys, time; from pathlib import Path; import duckdb
-states, looks = set(), 0
-print("reading", flush=True)
-while looks == 0 or not Path(sys.argv[2]).exists():
-    with duckdb.connect(sys.argv[1], read_only=True) as connection:
+import json, os, sys, time; from pathlib import Path; import duckdb
+file, stop, states = Path(sys.argv[1]), Path(sys.argv[2]), set()
+
+def look():
+    with duckdb.connect(file, read_only=True) as connection:
         tables = connection.execute(
             "select table_name from duckdb_tables() where schema_name = 'marts' order by all"
         ).fetchall()
@@ -29,8 +31,20 @@ while looks == 0 or not Path(sys.argv[2]).exists():
                 f"select count(*), sum(hash(t)) from marts.{name} t").fetchone()))
             for (name,) in tables
         ]
-    states.add(json.dumps(seen)); looks += 1
-    time.sleep(0.02)  # leaves the processor to the build
+    states.add(json.dumps(seen))
+
+def beside():
+    return os.stat(file.parent).st_mtime_ns
+
+before, ends = beside(), False
+look()
+print("reading", flush=True)
+while not ends:
+    until = time.monotonic() + 0.2
+    while beside() == before and time.monotonic() < until and not stop.exists():
+        time.sleep(0.002)
+    before, ends = beside(), stop.exists()
+    look()
 print(json.dumps(sorted(states)))
 """
 
