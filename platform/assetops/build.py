@@ -2,18 +2,23 @@
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
+from assetops.automate.arrival import Arrival, arrival_sensors
+from assetops.automate.news import Landing
+from assetops.automate.seen import Memory
 from assetops.dbt.assets import Transformation, transformed_assets
 from assetops.dbt.freshness import freshness_checks, freshness_job
 from assetops.errors import AssetOpsError
 from assetops.ingest.again import reader_of
 from assetops.ingest.assets import Ingestion, Preflight, ingested_assets
-from assetops.ingest.landing import landing_days
+from assetops.ingest.landing import file_fingerprint, landed_days, landed_files, landing_days
 from assetops.ingest.load import Loader
 from assetops.ingest.quiet import expect_no_news_from
+from assetops.ingest.writing import open_for_writing
 from assetops.model import Dataset, Kind
 from assetops.opened import Platform, open_platform
 from assetops.publish.assets import published_assets
@@ -71,7 +76,10 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
         asset_checks=[*_gates(platform), *deep, *fresh, *promised],
         jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep), *ask],
         schedules=[*deep_schedules(platform.suites, deep, platform.settings), *hourly],
-        sensors=promise_sensor(watch, scheduled=platform.settings.keeps_schedules),
+        sensors=[
+            *_arrival(platform, partitions),
+            *promise_sensor(watch, scheduled=platform.settings.keeps_schedules),
+        ],
         resources={"warehouse": _held_warehouse(platform)},
         # DuckDB has one writing process, so a run is one process; dbt has its threads inside it.
         executor=dg.in_process_executor,
@@ -100,6 +108,23 @@ def _ingestion(platform: Platform, partitions: Days) -> list[dg.AssetsDefinition
     gate = Preflight(specs, as_check_result)
     work = Ingestion(project, platform.warehouse, batch_loader(platform), gate)
     return ingested_assets(work, partitions)
+
+
+def _arrival(platform: Platform, partitions: Days) -> list[dg.SensorDefinition]:
+    """Return what asks for landing files, where runs start by themselves."""
+    project, landing = platform.project, platform.settings.landing_dir
+    if not platform.settings.automates:
+        return []
+    look = Landing(
+        lambda dataset: landed_files(dataset, landing),
+        file_fingerprint,
+        open_for_writing,
+        platform.ledger,
+        Memory(platform.ledger),
+    )
+    ingested = project.ingested()
+    days = partial(landed_days, ingested, landing)
+    return arrival_sensors(ingested, Arrival(BUILD_JOB, look, partitions, days))
 
 
 def _transformation(platform: Platform, partitions: Days) -> list[dg.AssetsDefinition]:

@@ -1,4 +1,4 @@
-"""The daemon under `assetops up`: Dagster's own, which looks at the queue when it is told to.
+"""The daemon under `assetops up`: Dagster's own, told of what is queued, lands and happens.
 
 `python -m assetops.cli.daemon WORKSPACE` does what `dagster-daemon run -w WORKSPACE` does.
 """
@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,9 +20,11 @@ from dagster._daemon.daemon import DaemonIterator, DagsterDaemon
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
+from assetops.automate.prompt import PromptSensorDaemon
 from assetops.cli.sole import sole_daemon
 from assetops.errors import AssetOpsError
 from assetops.resident.coordinator import PromptRunCoordinator, QueueWatch
+from assetops.settings import load_settings
 
 
 class PromptQueueDaemon(QueuedRunCoordinatorDaemon):
@@ -49,6 +52,9 @@ def daemons_of(instance: dg.DagsterInstance) -> Iterator[DagsterDaemon[Any]]:
     for kind in instance.get_required_daemon_types():
         if kind == queue and isinstance(ours, PromptRunCoordinator):
             yield PromptQueueDaemon(instance, ours.dequeue_interval_seconds)
+        elif kind == PromptSensorDaemon.daemon_type():
+            landing = load_settings(Path.cwd()).landing_dir
+            yield PromptSensorDaemon(instance.get_sensor_settings(), landing)
         else:
             yield create_daemon_of_type(kind, instance)
 

@@ -13,6 +13,7 @@ from dagster._core.definitions.source_asset import (
 
 from assetops.ingest.landing import batch_of, landed_files
 from assetops.ingest.load import Loader, Outcome
+from assetops.ingest.writing import open_for_writing
 from assetops.model import (
     CONTRACT_CHECK,
     EXIT_CODE,
@@ -61,11 +62,13 @@ def ingested_assets(
 
 
 def pending(dataset: Dataset, landing: Path, warehouse: Warehouse) -> list[Batch]:
-    """Return the source's landed batches whose content does not stand in raw."""
+    """Return the source's landed batches that are whole, and whose content is not in raw."""
     files, _ = landed_files(dataset, landing)
     with warehouse.connect() as connection:
         standing = journal.standing_loads(connection, dataset.address)
-    batches = (batch_of(dataset, file, day) for day, file in files.items())
+    # A file that is still being written comes in when it is whole.
+    whole = {day: file for day, file in files.items() if not open_for_writing(file)}
+    batches = (batch_of(dataset, file, day) for day, file in whole.items())
     return [
         batch
         for batch in batches

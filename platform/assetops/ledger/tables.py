@@ -86,3 +86,15 @@ OUTCOMES = sa.Table(
     sa.Column("status", sa.String, nullable=False),
     sa.Column("cause", sa.Text),
 )
+# What landing files were when the sensors of arrival looked at them.
+LANDED_FILES = sa.Table(
+    "landed_files",
+    METADATA,
+    sa.Column("source", sa.String, primary_key=True),
+    sa.Column("partition", sa.String, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("changed_ns", sa.BigInteger, nullable=False),
+    sa.Column("fingerprint", sa.String, nullable=False),
+    # In raw, or known to be bad: there is nothing to ask for.
+    sa.Column("decided", sa.Boolean, nullable=False),
+)

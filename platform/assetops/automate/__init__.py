@@ -1,0 +1,1 @@
+"""What starts runs by itself: files that arrive, and datasets that have news."""

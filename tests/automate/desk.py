@@ -1,0 +1,90 @@
+"""A code location in which files land, for the tests of what asks for them."""
+
+import time
+from datetime import date
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from assetops.automate.arrival import Arrival, arrival_sensors
+from assetops.automate.news import Landing
+from assetops.automate.seen import Memory
+from assetops.ingest.landing import batch_of, file_fingerprint, landed_files
+from assetops.ledger import Ledger
+from assetops.model import Batch, Contract, Dataset, Ingest, Kind, Relation
+
+JOB = "build"
+DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_date="2027-12-31", end_offset=1)
+# Where the location finds its landing, and what landing is looked at with: tests say so.
+place: dict[str, Any] = {}
+
+
+def source(name: str, path: str, *, daily: bool) -> Dataset:
+    ingest = Ingest(path=path, format="csv", partition="daily" if daily else None)
+    return Dataset(
+        key=("retail", name),
+        kind=Kind.SOURCE,
+        unique_id=f"source.desk.retail.{name}",
+        relation=Relation(schema_name="raw", name=name),
+        description="",
+        file="retail.yml",
+        contract=Contract(ingest=ingest),
+    )
+
+
+ORDERS = source("orders", "orders/{date}.csv", daily=True)
+STORES = source("stores", "stores.csv", daily=False)
+SOURCES = {dg.AssetKey(dataset.key): dataset for dataset in (ORDERS, STORES)}
+
+
+def landing() -> Landing:
+    """Return what landing is looked at with."""
+    ledger = Ledger(f"sqlite:///{place['root'] / 'ledger.db'}")
+    return Landing(
+        partial(landed_files, landing=place["root"] / "landing"),
+        file_fingerprint,
+        lambda file: place["open_for_writing"](file),
+        ledger,
+        Memory(ledger),
+        now=lambda: time.time() + place["ahead"],
+    )
+
+
+def batches(key: dg.AssetKey) -> list[Batch]:
+    """Return what has landed for a source."""
+    files, _ = landed_files(SOURCES[key], place["root"] / "landing")
+    return [batch_of(SOURCES[key], file, day) for day, file in files.items()]
+
+
+@dg.asset(key=["retail", "orders"], partitions_def=DAYS)
+def orders() -> None:
+    """Comes in day by day."""
+
+
+@dg.asset(key=["retail", "stores"])
+def stores() -> None:
+    """Comes in whole."""
+
+
+@dg.asset(key=["seeds", "regions"])
+def regions() -> None:
+    """Never made until it is needed."""
+
+
+@dg.asset(key=["marts", "sales"], deps=[orders, regions])
+def sales() -> None:
+    """What follows from orders."""
+
+
+def definitions() -> dg.Definitions:
+    """Return the location as it is when it is loaded."""
+
+    def days() -> list[date]:
+        return [date(2026, 1, 1)]
+
+    return dg.Definitions(
+        assets=[orders, stores, regions, sales],
+        jobs=[dg.define_asset_job(JOB)],
+        sensors=arrival_sensors([ORDERS, STORES], Arrival(JOB, landing(), DAYS, days)),
+    )
