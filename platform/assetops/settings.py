@@ -107,6 +107,9 @@ class Settings(BaseModel):
     results_days: int = Field(
         default=400, ge=1, description="Days that a check's results are kept; its latest always is."
     )
+    runs_days: int = Field(
+        default=90, ge=1, description="Days that Dagster's runs are kept, and what they logged."
+    )
     data_docs_url: str = Field(
         default="http://127.0.0.1:3001",
         pattern=r"^https?://[^/\s:]+(:\d{1,5})?(/\S*)?$",

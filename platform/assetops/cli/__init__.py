@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": "assetops.cli.doctor",
     "init": "assetops.cli.init",
     "profile": "assetops.cli.profile",
+    "prune": "assetops.cli.prune",
     "quarantine": "assetops.cli.quarantine",
     "releases": "assetops.cli.releases",
     "rollback": "assetops.cli.rollback",

@@ -21,6 +21,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
 from assetops.automate.prompt import PromptSensorDaemon
+from assetops.cli.housekeeping import keep_house
 from assetops.cli.sole import sole_daemon
 from assetops.errors import AssetOpsError
 from assetops.resident.coordinator import PromptRunCoordinator, QueueWatch
@@ -67,6 +68,7 @@ def main(workspace: str) -> None:
         capture_interrupts(),
         get_instance_for_cli() as instance,
         sole_daemon(instance, _replaced),
+        keep_house(instance, load_settings(Path.cwd()).runs_days),
         daemon_controller_from_instance(
             instance,
             workspace_load_target=WorkspaceFileTarget([workspace]),

@@ -1,5 +1,6 @@
 """`assetops doctor`: what is wrong with this installation, and the mend."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -26,8 +27,11 @@ class Finding:
 
 
 @click.command("doctor", short_help="Say what is wrong with this installation, and the mend.")
-def command() -> None:
+@click.option("--live", is_flag=True, help="Only say whether the daemon works, for a monitor.")
+def command(live: bool) -> None:
     """Look at everything that a build relies on, and say how to mend what is wrong."""
+    if live:
+        raise SystemExit(_live(load_settings(_root())))
     console = Console(highlight=False)
     ill = 0
     for finding in examine(Path.cwd()):
@@ -38,6 +42,27 @@ def command() -> None:
             console.print(f"    {finding.mend}", style="yellow", markup=False)
     console.print("All is well." if not ill else f"{ill} to mend.", style="red" if ill else "green")
     raise SystemExit(2 if ill else 0)
+
+
+def _root() -> Path:
+    """Return the root around the current folder, and make it the current folder."""
+    from assetops.project import find_root
+
+    root = find_root(Path.cwd())
+    # Where the instance's files are, relative to it.
+    os.chdir(root)
+    return root
+
+
+def _live(settings: Settings) -> int:
+    """Say whether the daemon works, and return the exit code."""
+    from assetops.cli.heartbeat import verdict
+    from assetops.cli.instance import open_instance
+
+    with open_instance(settings) as instance:
+        works, said = verdict(instance)
+    click.echo(f"The daemon {said}.", err=not works)
+    return 0 if works else 2
 
 
 def examine(start: Path) -> Iterator[Finding]:
@@ -94,6 +119,18 @@ def _instance(settings: Settings) -> Finding:
         runs = instance.get_runs_count()
     where = dagster_home(settings) / "dagster.yaml"
     return Finding("dagster instance", f"{runs} runs recorded, {where}")
+
+
+def _daemon(settings: Settings) -> Finding:
+    from assetops.cli.heartbeat import verdict
+    from assetops.cli.instance import open_instance
+
+    with open_instance(settings) as instance:
+        works, said = verdict(instance)
+    # Elsewhere one may well do without it.
+    needed = settings.keeps_schedules and not works
+    mend = "Keep it running: assetops up, under systemd or the like." if needed else ""
+    return Finding("daemon", said, mend)
 
 
 def _project(settings: Settings) -> Finding:
@@ -168,6 +205,7 @@ def _published(settings: Settings) -> Finding:
 
 _LOOKS: dict[str, Callable[[Settings], Finding]] = {
     "dagster instance": _instance,
+    "daemon": _daemon,
     "dbt project and contracts": _project,
     "expectations": _suites,
     "landing": _landing,

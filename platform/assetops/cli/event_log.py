@@ -83,6 +83,15 @@ class _KeptOpen(SqliteEventLogStorage):
         super().store_event(event)
         os.utime(self.path_for_shard(event.run_id))
 
+    def delete_events(self, run_id: str) -> None:
+        """Delete the events of a run, and the file that is theirs."""
+        super().delete_events(run_id)
+        with self._db_lock:
+            if run_id in self._engines:
+                self._engines.pop(run_id)[0].dispose()
+            for ending in ("", "-wal", "-shm"):
+                Path(self.path_for_shard(run_id) + ending).unlink(missing_ok=True)
+
     def has_table(self, table_name: str) -> bool:
         """Say whether there is such a table; Dagster asks each time, and tables stay."""
         if table_name not in self._tables and super().has_table(table_name):
