@@ -6,7 +6,7 @@ It is the one that evaluates them, at their intervals or before, so that nothing
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,8 +91,8 @@ class EventWatch:
 class LandingWatch(FileSystemEventHandler):
     """Tells whether files have landed, a moment after the last of them."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder, self._clock = folder, clock
         self._first = self._last = 0.0
         self._lock = threading.Lock()
         self._observer: Any = None
@@ -126,13 +126,13 @@ class LandingWatch(FileSystemEventHandler):
 
     def _note(self) -> None:
         with self._lock:
-            self._last = time.monotonic()
+            self._last = self._clock()
             self._first = self._first or self._last
 
     def happened(self) -> bool:
         """Say whether files have landed since this was asked last, and none in this moment."""
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             quiet = now - self._last >= _TOGETHER_SECONDS
             if not self._first or not (quiet or now - self._first >= _AT_MOST_SECONDS):
                 return False
