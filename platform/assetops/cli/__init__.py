@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Each command's module is imported when it is called: Dagster and dbt take a second to import.
 COMMANDS = {
+    "backfill": "assetops.cli.backfill",
     "build": "assetops.cli.build",
     "check": "assetops.cli.check",
     "docs": "assetops.cli.docs",

@@ -17,22 +17,36 @@ def partition_tags(platform: Platform, partition: str | None) -> dict[str, str]:
     the whole range would also announce its gaps.
     """
     landing = platform.settings.landing_dir
-    if not platform.project.partitioned:
-        if partition is not None:
-            raise AssetOpsError(f"--partition {partition}: no dataset here has partitions.")
+    if not platform.project.partitioned and partition is None:
         return {ONLY_PENDING: "true"}
+    if partition is not None:
+        days = landed_in(platform, partition, "--partition ")
+        return {FROM_TAG: str(days[0]), TO_TAG: str(days[-1])}
     landed = landed_days(platform.project.ingested(), landing)
     if not landed:
         raise AssetOpsError(nothing_landed(platform.project.ingested(), landing))
-    if partition is None:
-        return {FROM_TAG: str(landed[-1]), TO_TAG: str(landed[-1]), ONLY_PENDING: "true"}
-    first, last = _days(partition)
-    if not any(first <= day <= last for day in landed):
+    return {FROM_TAG: str(landed[-1]), TO_TAG: str(landed[-1]), ONLY_PENDING: "true"}
+
+
+def landed_in(platform: Platform, asked: str, said: str = "") -> list[date]:
+    """Return the days of a range, such as FROM..TO, on which anything landed, oldest first.
+
+    Raises `AssetOpsError` if there are none; `said` is what stood before the range.
+    """
+    if not platform.project.partitioned:
+        raise AssetOpsError(f"{said}{asked}: no dataset here has partitions.")
+    landing = platform.settings.landing_dir
+    landed = landed_days(platform.project.ingested(), landing)
+    if not landed:
+        raise AssetOpsError(nothing_landed(platform.project.ingested(), landing))
+    first, last = _days(asked, said)
+    days = [day for day in landed if first <= day <= last]
+    if not days:
         raise AssetOpsError(
-            f"--partition {partition}: no file has landed there; landed are days from {landed[0]} "
+            f"{said}{asked}: no file has landed there; landed are days from {landed[0]} "
             f"to {landed[-1]}."
         )
-    return {FROM_TAG: str(max(first, landed[0])), TO_TAG: str(min(last, landed[-1]))}
+    return days
 
 
 def newest_pending(platform: Platform) -> dict[str, str]:
@@ -41,14 +55,14 @@ def newest_pending(platform: Platform) -> dict[str, str]:
     return {FROM_TAG: str(newest), TO_TAG: str(newest)} if newest else {}
 
 
-def _days(partition: str) -> tuple[date, date]:
+def _days(partition: str, said: str) -> tuple[date, date]:
     first, _, last = partition.partition("..")
     try:
         days = date.fromisoformat(first), date.fromisoformat(last or first)
     except ValueError:
         raise AssetOpsError(
-            f"--partition {partition}: expected a day such as 2026-01-31, or two as FROM..TO."
+            f"{said}{partition}: expected a day such as 2026-01-31, or two as FROM..TO."
         ) from None
     if days[0] > days[1]:
-        raise AssetOpsError(f"--partition {partition}: it ends before it begins.")
+        raise AssetOpsError(f"{said}{partition}: it ends before it begins.")
     return days

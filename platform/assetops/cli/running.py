@@ -69,7 +69,7 @@ def run_build(
 ) -> Outcome:
     """Run the build job on the selected assets and partitions."""
     job = definitions.resolve_job_def(BUILD_JOB)
-    keys = _selected(definitions, select) if select else None
+    keys = selected(definitions, select) if select else None
     tags = partition_tags(platform, partition) | ({FULL_REFRESH: "true"} if full_refresh else {})
     outcome = run_job(platform, progress, job, tags, asset_selection=keys)
     if keys is None:
@@ -221,7 +221,8 @@ def marked(instance: dg.DagsterInstance, tags: dict[str, str]) -> dict[str, str]
     return {**tags, "dagster/max_retries": "0"}
 
 
-def _selected(definitions: dg.Definitions, select: str) -> list[dg.AssetKey]:
+def selected(definitions: dg.Definitions, select: str) -> list[dg.AssetKey]:
+    """Return the assets that --select names, or raise an error that names the nearest."""
     graph = definitions.resolve_asset_graph()
     core = select.strip("+")
     plain = not any(mark in core for mark in ":\"' ()*")

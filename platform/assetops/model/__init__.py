@@ -57,6 +57,8 @@ ONLY_PENDING = "assetops/only_pending"
 FULL_REFRESH = "assetops/full_refresh"
 CONTRACT_CHECK = "contract"  # that a landing file keeps it
 FRESHNESS_CHECK = "source_freshness"  # that a source has new rows
+# Of runs that rebuild the past, in Dagster's queue: behind all others.
+BACKFILL_PRIORITY = "-10"
 
 
 # ------------------------------------------------------------------------------- what there is

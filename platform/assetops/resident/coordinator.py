@@ -14,6 +14,9 @@ from typing import Self
 
 import dagster as dg
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
+from dagster._core.storage.tags import BACKFILL_ID_TAG, PRIORITY_TAG
+
+from assetops.model import BACKFILL_PRIORITY
 
 _PIPE = "run_queue.pipe"
 
@@ -22,7 +25,11 @@ class PromptRunCoordinator(QueuedRunCoordinator[dg.DagsterInstance]):
     """Dagster's own queue of runs, which tells the daemon of each run that it takes in."""
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
-        """Put a run in the queue, and return it."""
+        """Put a run in the queue, and return it; those of backfills go behind all others."""
+        run, tags = context.dagster_run, context.dagster_run.tags
+        if BACKFILL_ID_TAG in tags and PRIORITY_TAG not in tags:
+            # Whoever waits for today's data is not to wait for last year's.
+            self._instance.add_run_tags(run.run_id, {PRIORITY_TAG: BACKFILL_PRIORITY})
         run = super().submit_run(context)
         tell_queue(self._instance)
         return run
