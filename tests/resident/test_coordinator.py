@@ -61,10 +61,14 @@ def nothing() -> None:
     """Nothing."""
 
 
-def submitted(instance: dg.DagsterInstance) -> dg.DagsterRun:
+def submitted(instance: dg.DagsterInstance, **tags: str) -> dg.DagsterRun:
     somewhere = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("somewhere"), "some")
     origin = RemoteJobOrigin(somewhere, nothing.name)
-    run = instance.create_run_for_job(nothing, remote_job_origin=origin)
+    run = instance.create_run_for_job(
+        nothing,
+        remote_job_origin=origin,
+        tags={f"dagster/{name}": value for name, value in tags.items()},
+    )
     return instance.run_coordinator.submit_run(SubmitRunContext(run, None))
 
 
@@ -129,6 +133,15 @@ def test_each_run_that_many_ask_for_at_once_is_launched_once(daemon, ref):
     assert Counter(seen) == Counter(asked)
     assert launched.empty()
     assert max(in_progress) <= LIMIT
+
+
+def test_a_backfill_goes_behind_all_others_unless_somebody_says_where(ref):
+    with dg.DagsterInstance.from_ref(ref) as instance:
+        asked = [{}, {"backfill": "abc"}, {"backfill": "abc", "priority": "3"}]
+        runs = [submitted(instance, **tags).run_id for tags in asked]
+        queued = [instance.get_run_by_id(run) for run in runs]
+    assert {run.status for run in queued} == {dg.DagsterRunStatus.QUEUED}
+    assert [run.tags.get("dagster/priority") for run in queued] == [None, "-10", "3"]
 
 
 def test_what_is_told_while_the_queue_is_looked_at_is_not_lost(ref):
