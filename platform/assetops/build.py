@@ -8,8 +8,11 @@ from pathlib import Path
 import dagster as dg
 
 from assetops.automate.arrival import Arrival, arrival_sensors
+from assetops.automate.asking import Asking, AutomationSensor
 from assetops.automate.news import Landing
+from assetops.automate.policies import automated
 from assetops.automate.seen import Memory
+from assetops.automate.tags import pending_tags
 from assetops.dbt.assets import Transformation, transformed_assets
 from assetops.dbt.freshness import freshness_checks, freshness_job
 from assetops.errors import AssetOpsError
@@ -66,18 +69,21 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
     promised = promise_checks(watch)
     everything = whole - dg.AssetSelection.checks(*deep, *fresh, *promised)
     expect_no_news_from(dataset.address for dataset in platform.project.ingested())
+    made = [
+        *_ingestion(platform, partitions),
+        *_transformation(platform, partitions),
+        *_python(platform, assets),
+        *_publication(platform, watch),
+    ]
+    checks = [*_gates(platform), *deep, *fresh, *promised]
     definitions = dg.Definitions(
-        assets=[
-            *_ingestion(platform, partitions),
-            *_transformation(platform, partitions),
-            *_python(platform, assets),
-            *_publication(platform, watch),
-        ],
-        asset_checks=[*_gates(platform), *deep, *fresh, *promised],
+        assets=automated(made, checks, project),
+        asset_checks=checks,
         jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep), *ask],
         schedules=[*deep_schedules(platform.suites, deep, platform.settings), *hourly],
         sensors=[
             *_arrival(platform, partitions),
+            *_automation(platform, partitions, [*deep, *fresh, *promised]),
             *promise_sensor(watch, scheduled=platform.settings.keeps_schedules),
         ],
         resources={"warehouse": _held_warehouse(platform)},
@@ -193,6 +199,20 @@ def _publication(platform: Platform, watch: Watch) -> Iterator[dg.AssetsDefiniti
             standing=platform.standing,
             judged=lambda instance: watch.judge(newest_run=newest_run_in(instance)),
         )
+
+
+def _automation(
+    platform: Platform, partitions: Days, aside: Sequence[dg.AssetChecksDefinition]
+) -> list[dg.SensorDefinition]:
+    """Return the sensor that asks for what is behind, where runs start by themselves."""
+    if not platform.settings.automates:
+        return []
+    sources, landing = platform.project.ingested(), platform.settings.landing_dir
+    asking = Asking(
+        lambda: pending_tags(partitions, landed_days(sources, landing)),
+        frozenset(key for checks in aside for key in checks.check_keys),
+    )
+    return [AutomationSensor(asking)]
 
 
 def _held_warehouse(platform: Platform) -> dg.ResourceDefinition:

@@ -22,7 +22,7 @@ from assetops.dbt.resume import done_before
 from assetops.dbt.steps import Step, steps_of
 from assetops.dbt.unit_tests import UnitTests
 from assetops.ledger import Ledger
-from assetops.model import FULL_REFRESH, Dataset
+from assetops.model import FULL_REFRESH, READ_UP_TO, Dataset
 from assetops.project import Project
 from assetops.warehouse import Warehouse
 
@@ -116,6 +116,8 @@ def _build(
 ) -> Iterator[Any]:
     from assetops.dbt.specs import Translator, with_places
 
+    # What happened before has been read by whatever is built now.
+    seen = context.instance.event_log_storage.get_maximum_record_id()
     translator, manifest = Translator(work.project), with_places(work.cut)
     chosen = _chosen(work.project, step, assets)
     landed = landed_partitions(context, work.project, work.warehouse, chosen)
@@ -130,7 +132,7 @@ def _build(
     tables = BuiltTables(work.project, work.warehouse, context.instance, invocation, chosen)
     for event in tables.with_facts(_events(context, work, invocation, translator, manifest)):
         unreported.discard(_reported(event))
-        yield from _as_reported(context, work, event, landed)
+        yield from _as_reported(context, work, event, landed, {READ_UP_TO: str(seen or 0)})
     days, results = work.days(context.run.tags), invocation.results
     remember(work.project, work.warehouse, work.ledger, results, context.run.run_id, days)
     unit_tests.remember(results)
@@ -235,6 +237,7 @@ def _as_reported(
     work: Transformation,
     event: Any,
     landed: Mapping[dg.AssetKey, Sequence[str]],
+    tags: Mapping[str, str],
 ) -> Iterator[Any]:
     """Yield dagster-dbt's event, save where it says more than dbt did."""
     if isinstance(event, dg.AssetCheckResult):
@@ -245,10 +248,20 @@ def _as_reported(
         return
     if isinstance(event, dg.Output):
         partitioned = {key.to_python_identifier(): key for key in landed}
-        if (key := partitioned.get(event.output_name)) is not None:
+        key = partitioned.get(event.output_name)
+        if key is None:
+            event = dg.Output(
+                event.value, event.output_name, event.metadata, event.data_version, tags=tags
+            )
+        else:
             for day in landed[key]:
                 context.log_event(
-                    dg.AssetMaterialization(key, partition=day, metadata=event.metadata)
+                    dg.AssetMaterialization(
+                        key, partition=day, metadata=event.metadata, tags={**tags}
+                    )
                 )
+            if not landed[key]:
+                # Built anew, of what is new elsewhere: no day of it has come in.
+                context.log_event(dg.AssetObservation(key, tags={**tags}))
             event = dg.Output(None, output_name=event.output_name, metadata={NO_EVENT: True})
     yield event

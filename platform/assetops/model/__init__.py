@@ -49,6 +49,7 @@ __all__ = [
 # What we write into Dagster's events and read back from them.
 EXIT_CODE = "assetops/exit_code"
 HELD_ROWS = "assetops/held_rows"
+READ_UP_TO = "assetops/read_up_to"  # the newest event when a step began to read
 # What stands for a private value wherever a person looks.
 MASK = "•••"
 # A run with this tag brings in only what is new; any other rebuilds its partitions.

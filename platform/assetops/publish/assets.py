@@ -11,7 +11,7 @@ from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG, PARENT_RUN_ID_TAG
 
 from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
-from assetops.model import EXIT_CODE, Dataset, PublishedTable
+from assetops.model import EXIT_CODE, READ_UP_TO, Dataset, PublishedTable
 from assetops.project import Project
 from assetops.publish.freshness import freshness_policy
 from assetops.publish.publication import (
@@ -61,6 +61,9 @@ def published_assets(
     )
     def release(context: dg.AssetExecutionContext) -> Iterator[Happening]:
         run_id = context.run.run_id
+        # What happened before has been read by what is published now.
+        seen = context.instance.event_log_storage.get_maximum_record_id()
+        tags = {READ_UP_TO: str(seen or 0)}
         chosen = _chosen(context, marts)
         with _failing_plainly(), warehouse.hold(f"run {run_id}", say=context.log.info):
             verified = verify(
@@ -78,7 +81,7 @@ def published_assets(
         for key, mart in marts.items():
             docs = _docs(project, publication.release.id, mart)
             if key in chosen:
-                yield _happening(context, key, publication, docs=docs)
+                yield _happening(context, key, publication, docs=docs, tags=tags)
             else:
                 yield _no_event(key)
 
@@ -143,7 +146,12 @@ def _spec(key: dg.AssetKey, mart: Dataset, project: Project, releases: Releases)
 
 
 def _happening(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, publication: Publication, *, docs: str
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    publication: Publication,
+    *,
+    docs: str,
+    tags: Mapping[str, str],
 ) -> Happening:
     """Return a materialisation where consumers see new content, else note what was seen."""
     name = key.path[-1]
@@ -159,7 +167,9 @@ def _happening(
             "fingerprint": verified.fingerprint,
             **_time("data_as_of", verified.data_as_of),
         }
-        context.log_event(dg.AssetObservation(key, metadata=observed))
+        # What is held back by a pin is not what consumers see.
+        seen = {} if publication.event is Event.HELD else {**tags}
+        context.log_event(dg.AssetObservation(key, metadata=observed, tags=seen))
         # Freshness is not renewed.
         return _no_event(key)
     table = publication.release.tables[name]
@@ -170,6 +180,7 @@ def _happening(
             "dbt docs": dg.MetadataValue.url(docs),
         },
         data_version=dg.DataVersion(table.fingerprint),
+        tags=tags,
     )
 
 
