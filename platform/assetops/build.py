@@ -51,13 +51,7 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
     # Definitions last as long as their process: to look for garbage in them took half of the load.
     gc.set_threshold(100_000, 50, 50)
     platform = open_platform(root.resolve())
-    platform.project.learn_parents(
-        {
-            tuple(key.path): [tuple(parent.path) for parent in asset.asset_deps[key]]
-            for asset in assets
-            for key in asset.keys
-        }
-    )
+    _learn_parents(platform, assets)
     project, landing = platform.project, platform.settings.landing_dir
     partitions = landing_days(project.ingested(), landing) if project.partitioned else None
     deep = _deep_checks(platform)
@@ -92,6 +86,16 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
     )
     gc.freeze()
     return definitions
+
+
+def _learn_parents(platform: Platform, assets: Sequence[dg.AssetsDefinition]) -> None:
+    platform.project.learn_parents(
+        {
+            tuple(key.path): [tuple(parent.path) for parent in asset.asset_deps[key]]
+            for asset in assets
+            for key in asset.keys
+        }
+    )
 
 
 def batch_loader(platform: Platform) -> Loader:
