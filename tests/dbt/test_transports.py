@@ -13,6 +13,7 @@ from dagster_dbt import DbtCliResource, dbt_assets
 from tests.dbt.school import build, events, recorded
 
 from assetops.cli.outcome import Outcome
+from assetops.dbt import invoke
 from assetops.dbt.invoke import Invocation, build_arguments
 from assetops.errors import ConfigError
 from assetops.opened import open_platform
@@ -106,6 +107,26 @@ def test_dagster_dbt_itself_tells_what_we_tell_with_three_exceptions(
         assert [kind[:-1] for kind in kinds] == [kind[:-1] for kind in ours[node]]
         # We say more of each.
         assert all(a[-1].items() <= b[-1].items() for a, b in zip(kinds, ours[node], strict=True))
+
+
+@pytest.mark.parametrize("compared", [0, 1_000_000])
+def test_exactly_the_nodes_that_are_meant_are_selected_however_many_they_are(
+    school: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compared: int
+) -> None:
+    from dbt.cli.main import dbtRunner
+
+    monkeypatch.setattr(invoke, "_MOST_COMPARED", compared)
+    project = open_platform(school).project
+    found = project.manifest
+    meant = {i for kind in ("nodes", "unit_tests") for i, n in found[kind].items() if "_" in i[-9:]}
+    assert 5 <= len(meant) < len(found["nodes"])
+    arguments = build_arguments(
+        project.settings, nodes=meant, manifest=found, variables={}, artifacts=tmp_path
+    )
+    listed = dbtRunner().invoke(
+        ["--quiet", "ls", *arguments[1:], "--output", "json", "--output-keys", "unique_id"]
+    )
+    assert {json.loads(line)["unique_id"] for line in listed.result or ()} == meant
 
 
 SOME = {"doubtful", "after_doubtful", "accepted_values_doubtful_age__10", "wrong"}
