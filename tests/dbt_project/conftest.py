@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -65,6 +67,15 @@ class Warehouse:
                     f"create table raw.{table} ({typed}, _partition date, "
                     "_landed_at timestamp, _load_id bigint)"
                 )
+
+    def copied(self, folder: Path) -> Warehouse:
+        """Return a copy in another folder, as if it had been built there."""
+        other = copy.copy(self)
+        other.path = folder / self.path.name
+        # Or what dbt has just made would be in a log beside the file.
+        self.execute("checkpoint")
+        shutil.copy2(self.path, other.path)
+        return other
 
     def land(self, table: str, day: date | None, rows: Sequence[Row]) -> None:
         """Load a batch as ingestion does: it replaces its partition under a new load id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,15 +49,22 @@ def line(number: int, ordered: int, version: int = 0, **changed: Any) -> dict[st
     }
 
 
-@pytest.fixture
-def shop(warehouse: Any) -> Any:
-    """Two orders of day 0 and one of day 1, landed and built."""
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, warehouse_at: Callable[[Path], Any]) -> Any:
+    """Two orders of day 0 and one of day 1, landed and built; no test may change it."""
+    warehouse = warehouse_at(tmp_path_factory.mktemp("built"))
     warehouse.land("orders", day(0), [order(1, 0), order(2, 0)])
     warehouse.land("order_items", day(0), [line(1, 0), line(2, 0)])
     warehouse.land("orders", day(1), [order(3, 1), order(2, 0, 1, status="shipped")])
     warehouse.land("order_items", day(1), [line(3, 1), line(2, 0, 1, quantity=2)])
     warehouse.dbt("run", "--select", "+orders")
     return warehouse
+
+
+@pytest.fixture
+def shop(built: Any, tmp_path: Path) -> Any:
+    """A copy of it, for one test to change."""
+    return built.copied(tmp_path)
 
 
 def dates(shop: Any) -> dict[int, int]:

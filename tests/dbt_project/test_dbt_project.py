@@ -123,14 +123,13 @@ def test_every_column_of_every_model_is_described_in_its_order(
          "customers_history_has_no_gap_and_no_overlap"),
     ],
 )  # fmt: skip
-def test_a_rule_catches_what_breaks_it(built: Any, spoil: str, caught_by: str) -> None:
-    sound = built.path.read_bytes()
-    try:
-        built.execute(spoil)
-        # By its prefix, as dbt abbreviates long names.
-        statuses = built.dbt("test", "--select", f"{caught_by}*", good=False)
-    finally:
-        built.path.write_bytes(sound)
+def test_a_rule_catches_what_breaks_it(
+    built: Any, tmp_path: Path, spoil: str, caught_by: str
+) -> None:
+    spoilt = built.copied(tmp_path)
+    spoilt.execute(spoil)
+    # By its prefix, as dbt abbreviates long names.
+    statuses = spoilt.dbt("test", "--select", f"{caught_by}*", good=False)
     assert "fail" in statuses.values(), statuses
 
 
