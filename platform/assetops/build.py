@@ -11,6 +11,7 @@ from assetops.automate.arrival import Arrival, arrival_sensors
 from assetops.automate.asking import Asking, AutomationSensor
 from assetops.automate.news import Landing
 from assetops.automate.policies import automated
+from assetops.automate.schedules import refresh_schedule
 from assetops.automate.seen import Memory
 from assetops.automate.tags import pending_tags
 from assetops.dbt.assets import Transformation, transformed_assets
@@ -74,7 +75,11 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
         assets=automated(made, checks, project),
         asset_checks=checks,
         jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep), *ask],
-        schedules=[*deep_schedules(platform.suites, deep, platform.settings), *hourly],
+        schedules=[
+            *refresh_schedule(project, BUILD_JOB, _pending(platform, partitions)),
+            *deep_schedules(platform.suites, deep, platform.settings),
+            *hourly,
+        ],
         sensors=[
             *_arrival(platform, partitions),
             *_automation(platform, partitions, [*deep, *fresh, *promised]),
@@ -205,15 +210,20 @@ def _publication(platform: Platform, watch: Watch) -> Iterator[dg.AssetsDefiniti
         )
 
 
+def _pending(platform: Platform, partitions: Days) -> Callable[[], dict[str, str]]:
+    """Return what tells the tags of a run that brings in all that is new."""
+    sources, landing = platform.project.ingested(), platform.settings.landing_dir
+    return lambda: pending_tags(partitions, landed_days(sources, landing))
+
+
 def _automation(
     platform: Platform, partitions: Days, aside: Sequence[dg.AssetChecksDefinition]
 ) -> list[dg.SensorDefinition]:
     """Return the sensor that asks for what is behind, where runs start by themselves."""
     if not platform.settings.automates:
         return []
-    sources, landing = platform.project.ingested(), platform.settings.landing_dir
     asking = Asking(
-        lambda: pending_tags(partitions, landed_days(sources, landing)),
+        _pending(platform, partitions),
         frozenset(key for checks in aside for key in checks.check_keys),
     )
     return [AutomationSensor(asking)]

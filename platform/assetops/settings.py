@@ -80,6 +80,11 @@ class Settings(BaseModel):
         default="0 3 * * 0",
         description="When deep checks run in staging and prod, as a cron line in UTC.",
     )
+    refresh_schedule: str = Field(
+        default="0 5 * * *",
+        description="When datasets of automate: on_schedule are built in staging and prod, as a "
+        "cron line in UTC.",
+    )
     automation: bool = Field(
         default=True, description="Whether assets are asked for as contracts say; never in ci."
     )

@@ -156,6 +156,10 @@ def test_each_cron_line_is_a_schedule_and_there_are_none_in_development(
         asked = schedule.evaluate_tick(dg.build_schedule_context(instance)).run_requests or []
     assert [key.name for request in asked for key in request.asset_check_keys] == ["email_not_null"]
     assert deep_schedules(checked.suites, checked.checks, Settings(root=tmp_path)) == []
+    # As production's code location has them.
+    jobs = deep_jobs(checked.checks)
+    whole = dg.Definitions(asset_checks=checked.checks, jobs=jobs, schedules=[schedule])
+    assert whole.get_repository_def().has_job(schedule.job_name)
 
 
 def test_a_bad_cron_line_in_the_settings_is_named(

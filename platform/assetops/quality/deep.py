@@ -89,8 +89,7 @@ def deep_schedules(
         for key in check.check_keys:
             meta = suites["/".join(key.asset_key.path)].meta
             by_cron.setdefault(meta.deep.schedule or default, []).append(key)
-    (job,) = deep_jobs(checks) or (None,)
-    return [_schedule(cron, keys, job) for cron, keys in sorted(by_cron.items())]
+    return [_schedule(cron, keys) for cron, keys in sorted(by_cron.items())]
 
 
 def standing_objections(
@@ -195,9 +194,7 @@ def _asks(suite: Suite) -> bool:
     return suite.input is not None or "$PARAMETER" in said
 
 
-def _schedule(
-    cron: str, keys: Sequence[dg.AssetCheckKey], job: DeepJob | None
-) -> dg.ScheduleDefinition:
+def _schedule(cron: str, keys: Sequence[dg.AssetCheckKey]) -> dg.ScheduleDefinition:
     def request(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return dg.RunRequest(asset_selection=[], asset_check_keys=list(keys))
 
@@ -205,7 +202,8 @@ def _schedule(
     name = re.sub(r"\W", "_", "".join(words.get(letter, letter) for letter in cron))
     return dg.ScheduleDefinition(
         name=f"{DEEP_JOB}_at_{name}",
-        job=job,
+        # By its name: of two jobs that are called the same Dagster takes neither.
+        job_name=DEEP_JOB,
         cron_schedule=cron,
         execution_fn=request,
         default_status=dg.DefaultScheduleStatus.RUNNING,
