@@ -75,11 +75,7 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
         assets=automated(made, checks, project),
         asset_checks=checks,
         jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep), *ask],
-        schedules=[
-            *refresh_schedule(project, BUILD_JOB, _pending(platform, partitions)),
-            *deep_schedules(platform.suites, deep, platform.settings),
-            *hourly,
-        ],
+        schedules=[*_schedules(platform, partitions, deep), *hourly],
         sensors=[
             *_arrival(platform, partitions),
             *_automation(platform, partitions, [*deep, *fresh, *promised]),
@@ -208,6 +204,15 @@ def _publication(platform: Platform, watch: Watch) -> Iterator[dg.AssetsDefiniti
             standing=platform.standing,
             judged=lambda instance: watch.judge(newest_run=newest_run_in(instance)),
         )
+
+
+def _schedules(
+    platform: Platform, partitions: Days, deep: Sequence[dg.AssetChecksDefinition]
+) -> list[dg.ScheduleDefinition]:
+    return [
+        *refresh_schedule(platform.project, BUILD_JOB, _pending(platform, partitions)),
+        *deep_schedules(platform.suites, deep, platform.settings),
+    ]
 
 
 def _pending(platform: Platform, partitions: Days) -> Callable[[], dict[str, str]]:
