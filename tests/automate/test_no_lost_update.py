@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.automate.simulated import OPS, READ, Shop, definitions
 
-from assetops.automate.conditions import decided_now
+from assetops.automate.conditions import Automated, decided_now
 from assetops.automate.decide import Decision, State
 
 # `ASSETOPS_INTERLEAVINGS=5000 pytest tests/automate/test_no_lost_update.py` tries more of them.
@@ -152,3 +152,31 @@ def told_above(shop: Shop, name: str) -> bool:
         and (parent, shop.attempts[parent].id) not in shop.made_in
         for parent in READ[name]
     )
+
+
+def test_the_interleaving_that_dagsters_eager_loses_is_not_lost_here() -> None:
+    def asked(condition: dg.AutomationCondition, *, order: str) -> list[int]:
+        """Return how many assets four ticks ask for, after a child and its parent were made."""
+
+        @dg.asset
+        def parent() -> None: ...
+
+        @dg.asset(deps=[parent], automation_condition=condition)
+        def child() -> None: ...
+
+        defs, instance = dg.Definitions([parent, child]), dg.DagsterInstance.ephemeral()
+        assets = {"p": parent, "c": child}
+        cursor, found = None, []
+        for happens in ("pc", "", "p", order, "", ""):
+            for name in happens:
+                dg.materialize([*assets.values()], instance=instance, selection=[assets[name]])
+            result = dg.evaluate_automation_conditions(defs, instance, cursor=cursor)
+            cursor = result.cursor
+            found.append(result.total_requested)
+        return found[2:]
+
+    # The child that the third tick asks for is made, and its parent once more, before the fourth.
+    assert asked(dg.AutomationCondition.eager(), order="cp") == [1, 0, 0, 0]
+    assert asked(Automated(), order="cp") == [1, 1, 1, 1]
+    # The other way around the child has read it.
+    assert asked(Automated(), order="pc") == [1, 0, 0, 0]

@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the same facts as JSON.")
 def command(asset: str, as_json: bool) -> None:
     """Show ASSET (such as marts/customers): what it is, promises, holds and how it is checked."""
+    from assetops.cli.automation import automation_of
     from assetops.cli.facts import facts_of
     from assetops.cli.running import load_definitions
 
     platform = enter_platform()
     # The definitions know what Python-made tables are made from.
-    load_definitions(platform.settings.root)
+    definitions = load_definitions(platform.settings.root)
     dataset = platform.project.dataset(asset)
     facts = facts_of(platform, dataset)
+    facts["automation"] = automation_of(platform, definitions, dataset)
     if as_json:
         click.echo(json.dumps(facts, default=str, indent=2))
         return
@@ -65,6 +67,8 @@ def _section(title: str, body: RenderableType | None) -> Iterator[RenderableType
 
 
 def _promises(dataset: "Dataset", facts: dict[str, Any]) -> Table:
+    from assetops.cli.automation import said_of
+
     contract = dataset.contract
     lands, ready = contract.ingest, contract.ready_by
     on_days = f", on {ready.objective} of days" if ready and ready.objective else ""
@@ -77,6 +81,7 @@ def _promises(dataset: "Dataset", facts: dict[str, Any]) -> Table:
         "gate holds back": ", ".join(facts["gate holds back"]),
         "landing file": f"landing/{dataset.key[0]}/{lands.path}" if lands else "",
         "partitions": "daily, by landing day" if facts["partitioned"] else "",
+        "automation": said_of(facts["automation"]),
         "published": f"because {dataset.mart}" if dataset.mart else "",
         "fresh within": contract.fresh_within or "",
         "ready by": f"{ready.at} {ready.timezone}" + on_days if ready else "",
