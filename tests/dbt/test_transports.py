@@ -1,7 +1,9 @@
 """Dagster is told the same, whichever way dbt is called."""
 
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +13,7 @@ import dagster as dg
 import pytest
 from dagster_dbt import DbtCliResource, dbt_assets
 from tests.dbt.school import build, events, recorded
+from tests.processes import PLATFORM
 
 from assetops.cli.outcome import Outcome
 from assetops.dbt import invoke
@@ -25,24 +28,31 @@ Told = Mapping[str, list[Any]]
 
 def built(school: Path, transport: str) -> tuple[Outcome, Told, list[str]]:
     """Return what a first build tells Dagster, by node, and what it logs."""
-    for file in ("dbt_project/school.duckdb", "data/dev/dbt/unit_tests.json"):
-        (school / file).unlink(missing_ok=True)
+    forget(school)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASSETOPS_DBT_TRANSPORT", transport)
         open_platform.cache_clear()
         outcome = build(school)
-    log = recorded(school, outcome.run_id)
+    return outcome, *told_in(school, outcome.run_id)
+
+
+def forget(school: Path) -> None:
+    for file in ("dbt_project/school.duckdb", "data/dev/dbt/unit_tests.json"):
+        (school / file).unlink(missing_ok=True)
+
+
+def told_in(school: Path, run_id: str) -> tuple[Told, list[str]]:
+    log = recorded(school, run_id)
     said = [entry.user_message for entry in log if entry.dagster_event is None and entry.level > 20]
-    file = school / "data/dev/dbt/runs" / outcome.run_id / "dbt/dbt.log"
+    file = school / "data/dev/dbt/runs" / run_id / "dbt/dbt.log"
     lines = re.findall(r"^[0-9:]{8}  (\d+ of \d+ .*)", file.read_text(), re.MULTILINE)
     assert any(" OK created sql table model main.ages " in line for line in lines)
     # The command has a console of its own.
     printed = [
-        file.read_text()
-        for file in school.glob(f"data/dagster/compute_logs/{outcome.run_id}/**/*.out")
+        file.read_text() for file in school.glob(f"data/dagster/compute_logs/{run_id}/**/*.out")
     ]
     assert printed == [""]
-    return outcome, events(log), sorted(_timeless(line) for line in (*said, *lines))
+    return events(log), sorted(_timeless(line) for line in (*said, *lines))
 
 
 def _timeless(text: str) -> str:
@@ -73,6 +83,35 @@ def test_both_transports_tell_dagster_the_same_of_each_node(school: Path, inside
     assert told.keys().isdisjoint({"broken", "after_broken", "after_doubtful", "wrong", "grown"})
     assert "pupils_are_renamed: actual differs" in failure.reason
     assert "odd_has_height: Runtime Error" in failure.reason
+
+
+# Says last whether it has imported dbt itself.
+COMMAND = """
+import atexit, sys
+atexit.register(lambda: print("dbt" in sys.modules, file=sys.stderr))
+from assetops.cli import main
+main()
+"""
+
+
+def test_dbt_beside_a_cold_command_tells_the_same(school: Path, inside: Any) -> None:
+    outcome, told, said = inside
+    forget(school)
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "build", "--json"],
+        cwd=school,
+        env={"PYTHONPATH": str(PLATFORM), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1] == "False", done.stderr
+    apart = json.loads(done.stdout)
+    assert told_in(school, apart["run_id"]) == (told, said)
+    (failure,), (failed,) = outcome.failures, apart["failures"]
+    assert _timeless(failed["reason"]) == _timeless(failure.reason)
+    assert apart["exit_code"] == done.returncode == 2
 
 
 def test_dagster_dbt_itself_tells_what_we_tell_with_three_exceptions(

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from assetops.cli import enter_platform
 from assetops.cli.progress import AssetRow, Progress
+from assetops.dbt.beside import begin
 
 if TYPE_CHECKING:
     from assetops.cli.outcome import Outcome
@@ -31,6 +32,7 @@ def command(
     if retry and (select or partition or full_refresh):
         raise click.UsageError("--retry knows what is left, and how: it takes nothing beside it.")
     started = time.monotonic()
+    begin()
     console = Console(stderr=as_json, highlight=False)
     with console.status("reading the project"):
         from assetops.cli.retry import run_retry

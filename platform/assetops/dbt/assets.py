@@ -13,6 +13,7 @@ from dagster._core.definitions.source_asset import (
 
 from assetops.dbt.accounting import raise_for, remember
 from assetops.dbt.artifacts import artifacts_of
+from assetops.dbt.beside import import_dagster_dbt
 from assetops.dbt.built import BuiltTables
 from assetops.dbt.causes import tried_again
 from assetops.dbt.cut import Cut
@@ -114,6 +115,7 @@ def _build(
     assets: Collection[dg.AssetKey],
     checks: Collection[dg.AssetCheckKey],
 ) -> Iterator[Any]:
+    import_dagster_dbt()
     from assetops.dbt.specs import Translator, with_places
 
     # What happened before has been read by whatever is built now.

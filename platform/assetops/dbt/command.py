@@ -47,7 +47,7 @@ class Command:
                 yield from self._event(line)
             code = process.wait()
         finally:
-            _end(process)
+            end(process)
             if process.stdout:
                 process.stdout.close()
             # As large as the project, and of no use to who reads artifacts.
@@ -134,7 +134,7 @@ def _flags(settings: Settings) -> dict[str, str]:
     }
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
+def end(process: "subprocess.Popen[str]") -> None:
     """End dbt if it has not ended: its own way, which interrupts queries, or by force."""
     if process.poll() is not None:
         return

@@ -14,6 +14,8 @@ from dagster_dbt.core.dbt_cli_event import (
     DbtFusionCliEventMessage,
 )
 
+from assetops.dbt import beside
+from assetops.dbt.beside import Beside, Worker
 from assetops.dbt.command import Command, is_fusion
 from assetops.dbt.inside import Inside
 from assetops.dbt.lines import Lines, lines
@@ -47,10 +49,15 @@ class Invocation:
     # Whether dbt's lines belong in the step's compute log, too.
     aloud: bool = False
     results: dict[str, NodeResult] = field(default_factory=dict)
+    worker: Worker | None = field(default_factory=beside.worker)
 
     @property
     def is_elsewhere(self) -> bool:
         """Whether dbt runs in a process of its own, which the warehouse's file must be left to."""
+        return self._is_command or self.worker is not None
+
+    @property
+    def _is_command(self) -> bool:
         return self.settings.dbt_transport == "subprocess" or bool(self.settings.dbt_executable)
 
     def events(self) -> Generator[DbtCliEventMessage, None, None]:
@@ -71,9 +78,10 @@ class Invocation:
         self.results |= transport.results
 
     def _transport(self, log: Lines) -> Transport:
-        if self.is_elsewhere:
+        if self._is_command:
             return Command(self.settings, self.arguments, self.artifacts, log)
-        return Inside(self.settings, self.arguments, self.run_id, self.artifacts, log)
+        what = (self.settings, self.arguments, self.run_id, self.artifacts, log)
+        return Beside(*what, self.worker) if self.worker else Inside(*what)
 
 
 def build_arguments(
