@@ -10,7 +10,7 @@ ENV := $(or $(ASSETOPS_ENV),dev)
 BIN := .venv/bin
 SQL := dbt_project/models dbt_project/snapshots dbt_project/tests
 
-.PHONY: help setup demo up test check format dbt bench lock clean
+.PHONY: help setup demo up test check format dbt bench faults lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ dbt: setup ## bare dbt on this environment's warehouse, as in: make dbt ARGS="ls
 bench: setup ## every benchmark; ARGS=--small for a minute each
 	@for benchmark in benchmarks/*.py; do echo "$$ $$benchmark"; \
 	    $(BIN)/python "$$benchmark" $(ARGS) || exit; done
+
+faults: setup ## kills processes and Postgres while files land; N=… times, counted in docs/faults.md
+	$(BIN)/python scripts/faults $(or $(N),1) $(or $(SEED),1) $(ARGS)
 
 lock: setup ## requirements.lock anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \

@@ -1,0 +1,125 @@
+"""Processes are killed while files land: all that landed is published once, and every run ends.
+
+`make faults` strikes each of them by itself, many times, on SQLite and on Postgres; CI some, once.
+"""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from tests.faults.house import House, pause
+from tests.faults.server import Server
+
+from assetops.cli.postgres_storage import PostgresStorage
+
+# The engine is measured where it is tested.
+pytestmark = pytest.mark.no_cover
+
+
+def test_a_worker_the_daemon_and_all_at_once_are_killed(house: House, chance: random.Random):
+    house.start()
+    house.settle()
+    house.land()
+    house.kill(house.worker)
+    house.settle()
+    house.land()
+    pause(chance.uniform(0, 1.5))
+    house.kill(house.daemon)
+    house.settle()
+    house.land()
+    pause(chance.uniform(0, 1.5))
+    killed_with_its_host(house)
+    house.settle()
+    house.assert_all_holds()
+    house.stop()
+
+
+def test_a_run_waits_for_a_server_that_restarts(server: Server, tmp_path: Path):
+    """All that a run tells while the server is away is there once, when it is back."""
+
+    @dg.asset
+    def through_a_restart(context: dg.AssetExecutionContext) -> None:
+        for number in range(3):
+            server.stop()
+            server.start_after(0.3)
+            context.log.info(f"line {number}")
+
+    config = {"postgres_url": server.database("waiting")}
+    named = {"module": PostgresStorage.__module__, "class": PostgresStorage.__name__}
+    overrides = {"storage": {"custom": {**named, "config": config}}}
+    with dg.instance_for_test(overrides=overrides, temp_dir=str(tmp_path)) as instance:
+        result = dg.materialize([through_a_restart], instance=instance)
+        said = [entry.user_message for entry in instance.all_logs(result.run_id)]
+        run = instance.get_run_by_id(result.run_id)
+    assert result.success
+    assert run is not None and run.status is dg.DagsterRunStatus.SUCCESS
+    assert [line for line in said if line.startswith("line ")] == ["line 0", "line 1", "line 2"]
+
+
+def killed_with_its_host(house: House) -> None:
+    house.kill(house.everything)
+    assert house.process
+    house.process.wait()
+    house.start()
+
+
+def worker(house: House) -> None:
+    house.kill(house.worker)
+
+
+def daemon(house: House) -> None:
+    house.kill(house.daemon)
+
+
+def code_server(house: House) -> None:
+    house.kill(house.code_server)
+
+
+def server_restarted(house: House) -> None:
+    assert house.server
+    house.server.stop()
+    house.server.start_after(0)
+
+
+def server_gone(house: House) -> None:
+    assert house.server
+    house.server.stop()
+    house.server.start_after(60)
+
+
+HERE = [worker, daemon, code_server, killed_with_its_host]
+Strike = Callable[[House], None]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("strike", HERE)
+def test_struck_on_sqlite(house: House, chance: random.Random, strike: Strike):
+    struck(house, chance, strike)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("strike", [*HERE, server_restarted, server_gone])
+def test_struck_on_postgres(house_on_postgres: House, chance: random.Random, strike: Strike):
+    struck(house_on_postgres, chance, strike)
+
+
+def struck(house: House, chance: random.Random, strike: Strike) -> None:
+    """Let files land, some of them bad, and let a fault strike at some instant of it."""
+    house.start()
+    house.settle()
+    house.land()
+    pause(chance.uniform(0, 4))
+    strike(house)
+    house.land()
+    house.settle()
+    # What is bad is held back, and so is what came with it: it lands alone.
+    house.land(bad=True)
+    pause(chance.uniform(0, 2))
+    strike(house)
+    house.settle_bad(1)
+    house.land()
+    house.settle()
+    house.assert_all_holds(bad=1)
+    house.stop()
