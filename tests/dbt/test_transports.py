@@ -74,7 +74,10 @@ def test_both_transports_tell_dagster_the_same_of_each_node(school: Path, inside
     assert told_apart == told
     assert said_apart == said
     (failed,) = apart.failures
-    assert _timeless(failed.reason) == _timeless(failure.reason)
+    # Nodes end in the order of dbt's threads.
+    assert sorted(_timeless(failed.reason).splitlines()) == sorted(
+        _timeless(failure.reason).splitlines()
+    )
     assert apart.exit_code == outcome.exit_code == 2
     # Or nothing would have been compared.
     ways = {one for kinds in told.values() for kind, one, *_ in kinds}

@@ -207,7 +207,7 @@ def free_ports() -> Iterator[int]:
             yield port
 
 
-def test_up_serves_the_history_and_stops_all_it_started(shop) -> None:
+def test_up_serves_the_history_and_stops_all_it_started(shop, empty_shop) -> None:
     ports = free_ports()
     port, docs = next(ports), f"http://127.0.0.1:{next(ports)}"
     child = subprocess.Popen(
@@ -224,7 +224,8 @@ def test_up_serves_the_history_and_stops_all_it_started(shop) -> None:
         assert len(told["assetNodes"]) > 30
         with urllib.request.urlopen(f"{docs}/index.html", timeout=30) as page:
             assert "marts/customers" in page.read().decode()
-        taken = shop.command("up", f"--port={next(ports)}", ASSETOPS_DATA_DOCS_URL=docs)
+        # Of another instance: of its own it is told that a daemon is there, once it is.
+        taken = empty_shop.command("up", f"--port={next(ports)}", ASSETOPS_DATA_DOCS_URL=docs)
         assert taken.returncode == 2
         assert "for Data Docs, cannot be used" in taken.stderr
         taken = shop.command("up", f"--port={port}")
