@@ -8,6 +8,8 @@ from typing import Any
 import dagster as dg
 
 from assetops.automate.arrival import Arrival, arrival_sensors
+from assetops.automate.conditions import Automated
+from assetops.automate.graph import Policy
 from assetops.automate.news import Landing
 from assetops.automate.seen import Memory
 from assetops.ingest.landing import batch_of, file_fingerprint, landed_files
@@ -67,14 +69,30 @@ def stores() -> None:
     """Comes in whole."""
 
 
-@dg.asset(key=["seeds", "regions"])
+follows = Automated(Policy())
+
+
+@dg.asset(key=["seeds", "regions"], automation_condition=follows)
 def regions() -> None:
     """Never made until it is needed."""
 
 
-@dg.asset(key=["marts", "sales"], deps=[orders, regions])
+@dg.asset(key=["marts", "sales"], deps=[orders, regions], automation_condition=follows)
 def sales() -> None:
     """What follows from orders."""
+
+
+@dg.asset(deps=[sales])
+def audited() -> None:
+    """What a person asks for."""
+
+
+daily = Automated(Policy(cron="0 6 * * *"))
+
+
+@dg.asset(deps=[sales], automation_condition=daily)
+def counted() -> None:
+    """What is asked for once a day."""
 
 
 def definitions() -> dg.Definitions:
@@ -84,7 +102,7 @@ def definitions() -> dg.Definitions:
         return [date(2026, 1, 1)]
 
     return dg.Definitions(
-        assets=[orders, stores, regions, sales],
+        assets=[orders, stores, regions, sales, audited, counted],
         jobs=[dg.define_asset_job(JOB)],
         sensors=arrival_sensors([ORDERS, STORES], Arrival(JOB, landing(), DAYS, days)),
     )

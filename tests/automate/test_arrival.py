@@ -8,8 +8,9 @@ from collections import Counter
 import dagster as dg
 import pytest
 from tests.automate.conftest import Desk
-from tests.automate.desk import DAYS, ORDERS, landing
+from tests.automate.desk import DAYS, JOB, ORDERS, landing
 
+from assetops.automate.arrival import Arrival, arrival_sensors
 from assetops.automate.asked import PAUSES
 from assetops.automate.news import QUIET_SECONDS
 from assetops.errors import AssetOpsError
@@ -209,3 +210,10 @@ def test_a_cursor_that_somebody_wrote_is_no_reason_to_stop(desk):
     desk.tick()
     desk.execute()
     assert "Nothing new" in desk.said()
+
+
+def test_a_source_that_is_asked_for_by_persons_or_the_clock_follows_no_files(desk):
+    manual = ORDERS.model_copy(
+        update={"contract": ORDERS.contract.model_copy(update={"automate": "manual"})}
+    )
+    assert arrival_sensors([manual], Arrival(JOB, landing(), DAYS, list)) == []

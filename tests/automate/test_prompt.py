@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from watchdog.events import FileSystemEvent
 
-from assetops.automate.prompt import EventWatch, LandingWatch
+from assetops.automate.prompt import EVENTS, Causes, EventWatch, LandingWatch
 
 ORDERS = dg.AssetKey(["retail", "orders"])
 
@@ -106,3 +106,21 @@ def test_a_run_that_ends_is_told_of(desk):
     assert not watch.happened()
     desk.report(run, dg.DagsterEventType.RUN_FAILURE)
     assert watch.happened()
+
+
+def test_events_are_answered_at_once_and_then_as_the_answers_leave_time(watch):
+    with dg.DagsterInstance.ephemeral() as instance:
+        causes = Causes(watch, EventWatch(instance), lambda: watch.now)
+        instance.report_runless_asset_event(dg.AssetMaterialization(ORDERS))
+        with causes.answered() as found:
+            assert found == {EVENTS}
+            watch.now += 5
+        instance.report_runless_asset_event(dg.AssetMaterialization(ORDERS))
+        watch.now += 9
+        with causes.answered() as found:
+            assert found == set()
+        watch.now += 1
+        with causes.answered() as found:
+            assert found == {EVENTS}
+        with causes.answered() as found:
+            assert found == set()

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    RUN_KEY_TAG,
-)
+from dagster._core.storage.tags import RUN_KEY_TAG
 
 from assetops.automate.asked import Ask, Cursor, Decision, Requested, decide
+from assetops.automate.graph import policy_of
 from assetops.automate.news import Arrived, Landing, News
-from assetops.model import ONLY_PENDING, Dataset
+from assetops.automate.tags import pending_tags
+from assetops.model import ON_UPDATE, Dataset
 
 # By this tag the daemon knows what to evaluate when something lands.
 WAKES_ON = "assetops/wakes_on"
@@ -37,13 +35,15 @@ class Arrival:
 
 
 def arrival_sensors(datasets: Iterable[Dataset], arrival: Arrival) -> list[dg.SensorDefinition]:
-    """Return a sensor for each source that has files.
+    """Return a sensor for each source with files, for those of its tables that are to follow them.
 
     A source, as dbt says it, is a system with all its tables: what lands together comes in with one
     run, and a person turns off one system at a time.
     """
     by_source: dict[str, list[Dataset]] = {}
     for dataset in datasets:
+        if dataset.contract.automate not in (None, ON_UPDATE):
+            continue
         by_source.setdefault(dataset.key[0], []).append(dataset)
     return [_sensor(source, tables, arrival) for source, tables in by_source.items()]
 
@@ -109,27 +109,33 @@ def _requests(
         decision.asked[file.name] = Ask(file.fingerprint, run_key, now, again)
     sources = {dg.AssetKey(file.key) for file, _ in decision.wanted}
     days = [file.partition for file, _ in decision.wanted if file.partition]
-    tags = _tags(arrival, max(days, default=None))
+    tags = pending_tags(arrival.partitions, days or arrival.landed_days())
     return [dg.RunRequest(run_key, asset_selection=_following(context, sources), tags=tags)]
 
 
 def _following(context: dg.SensorEvaluationContext, sources: set[dg.AssetKey]) -> list[dg.AssetKey]:
-    """Return the sources and all that follows from them, with what that needs and never was there.
+    """Return the sources and what follows from them, with what that needs and never was there.
 
-    Such as a seed, on the first day.
+    An asset follows if it is to be made on every update, and needs such as a seed on the first day.
     """
     assert context.repository_def is not None  # a tick has one
     graph = context.repository_def.asset_graph
-    follows = dg.AssetSelection.assets(*sources).downstream()
-    chosen = follows.required_multi_asset_neighbors().resolve(graph)
-    above = sorted(follows.upstream().resolve(graph) - chosen)
+    chosen, ahead = set(sources), list(sources)
+    while ahead:
+        for child in graph.get(ahead.pop()).child_keys - chosen:
+            policy = policy_of(graph, child)
+            if policy is not None and policy.cron is None:
+                chosen.add(child)
+                ahead.append(child)
+    selection = dg.AssetSelection.assets(*chosen).required_multi_asset_neighbors()
+    above = dg.AssetSelection.assets(*chosen).upstream().resolve(graph) - chosen
     made = {
         record.asset_entry.asset_key
-        for record in context.instance.get_asset_records(above)
+        for record in context.instance.get_asset_records(sorted(above))
         if record.asset_entry.last_materialization_record
     }
-    missing = dg.AssetSelection.assets(*(key for key in above if key not in made))
-    return sorted(chosen | missing.required_multi_asset_neighbors().resolve(graph))
+    missing = (key for key in above - made if policy_of(graph, key) is not None)
+    return sorted((selection | dg.AssetSelection.assets(*missing)).resolve(graph))
 
 
 def _digest(wanted: Iterable[tuple[Arrived, int]]) -> str:
@@ -141,25 +147,6 @@ def _digest(wanted: Iterable[tuple[Arrived, int]]) -> str:
         f"{file.name}|{file.fingerprint}|{file.in_place_of}|{again}" for file, again in wanted
     )
     return hashlib.sha256("\n".join(files).encode()).hexdigest()[:32]
-
-
-def _tags(arrival: Arrival, day: date | None) -> dict[str, str]:
-    """Return the tags of a run that brings in all that is new, as `assetops build` has them."""
-    tags = {ONLY_PENDING: "true"}
-    if arrival.partitions is None:
-        return tags
-    # The day is for Dagster alone, which knows the days since the code location was loaded.
-    named = str(day or max(arrival.landed_days(), default=date.max))
-    first, last = (
-        arrival.partitions.get_first_partition_key(),
-        arrival.partitions.get_last_partition_key(),
-    )
-    known = min(max(named, str(first)), str(last))
-    return {
-        **tags,
-        ASSET_PARTITION_RANGE_START_TAG: known,
-        ASSET_PARTITION_RANGE_END_TAG: known,
-    }
 
 
 def _reason(news: News, decision: Decision) -> str:
