@@ -14,6 +14,7 @@ from tests.watch.test_objectives import SIX, Life
 from assetops.model.objectives import FRESH_WITHIN, READY_BY, due_at
 from assetops.publish.freshness import freshness_policy
 from assetops.watch.checks import promise_checks, promise_sensor
+from assetops.watch.objectives import Watch
 from assetops.watch.runs import newest_run_in
 from assetops.watch.standing import standing_of
 
@@ -91,10 +92,36 @@ def test_a_sensor_tells_of_news_once_and_needs_no_run(
     life.switch(NOW - timedelta(hours=1), "new", TODAY)
     later = sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
     assert isinstance(later, dg.SensorResult)
+    assert len(later.asset_events) == len(told)
     ready = [event for event in later.asset_events if event.check_name == READY_BY]
-    # It came, and too late.
+    # It came, and too late; what consumers see is fresh again, until it is too old.
+    (fresh,) = (e for e in later.asset_events if e.check_name == FRESH_WITHIN and e.passed)
+    assert fresh.asset_key == ORDERS
     assert ["there" in (event.description or "") for event in ready] == [True]
     assert [event.passed for event in ready] == [False]
+
+
+def test_a_sensor_looks_again_when_something_is_due(
+    life: Life, instance: dg.DagsterInstance
+) -> None:
+    moments = [NOW]
+    watch = Watch(life.shop.project, life.ledger, lambda: moments[-1])
+    (sensor,) = promise_sensor(watch, scheduled=True)
+
+    def tick(moment: datetime, cursor: str | None) -> dg.SensorResult | dg.SkipReason:
+        moments.append(moment)
+        return sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
+
+    # A cursor that somebody else has written is none.
+    found = tick(datetime(2026, 11, 21, 6, 10), '{"published/orders:ready_by": "True"}')
+    assert isinstance(found, dg.SensorResult)
+    early = tick(datetime(2026, 11, 21, 6, 14), found.cursor)
+    assert isinstance(early, dg.SkipReason)
+    assert early.skip_message == "Nothing can have changed before 2026-11-21 06:15:00 UTC."
+    due = tick(datetime(2026, 11, 21, 6, 15), found.cursor)
+    assert isinstance(due, dg.SensorResult)
+    assert [event.check_name for event in due.asset_events] == [READY_BY]
+    assert str(life.days()[-1].day) in (due.asset_events[0].description or "")
 
 
 def test_a_run_that_failed_is_the_cause_of_a_miss(

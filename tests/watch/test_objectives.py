@@ -5,16 +5,19 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.publish.shop import Shop
+from tests.publish.shop import REQUIRED, Shop
 
 from assetops.ledger import Ledger
 from assetops.ledger.objectives import Objectives
 from assetops.model import PublishedTable, ReadyBy, Severity, Status, Verdict
 from assetops.model.objectives import Kept, Outcome, Promise, Sighting, budget_of, due_at
+from assetops.publish import history
+from assetops.publish.publication import verify
 from assetops.watch.objectives import Watch, judge_day, promised_on
 
 SIX = ReadyBy(at="06:15", timezone="UTC", objective="95%")
 DAY = date(2026, 11, 20)
+NEWER = datetime(2026, 11, 21)
 
 
 def at(clock: str, day: date = DAY) -> datetime:
@@ -256,3 +259,26 @@ def test_releases_that_are_older_than_the_ledger_are_made_up_for(tmp_path: Path)
     fresh.look(now + timedelta(minutes=1))
     (seen,) = Objectives(fresh.ledger).sightings("orders", now)
     assert (seen.at, seen.data_as_of) == (now, published.release.tables["orders"].data_as_of)
+
+
+def test_a_switch_that_a_kill_left_unwritten_counts_from_when_it_was(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.live_a_day(1)
+    shop.build(2)
+    shop.check()
+    with shop.warehouse.connect():
+        marts = shop.project.published()
+        content = verify(
+            marts, shop.warehouse, shop.ledger, REQUIRED, data_as_of=lambda _: NEWER, run_id="run-2"
+        )
+    datasets = {dataset.published_name: dataset for dataset in marts}
+    made = shop.releases.make(
+        shop.warehouse, datasets, content, manifest=shop.manifest, run_id="run-2"
+    )
+    shop.releases.switch(made.id)
+    # Killed here; whoever comes next writes it.
+    history.remember(shop.releases, shop.ledger)
+    intention = shop.releases.intention()
+    assert intention is not None
+    last = Objectives(shop.ledger).sightings("orders", intention.at)[-1]
+    assert (last.at, last.data_as_of) == (intention.at, NEWER)

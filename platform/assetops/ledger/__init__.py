@@ -233,6 +233,12 @@ class Ledger:
             )
             see(connection, release, shown or {}, at=at, whole=whole)
 
+    def last_publication(self) -> int:
+        """Return the number of the newest publication event; 0 if there is none."""
+        query = sa.select(sa.func.max(PUBLICATIONS.c.id))
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar() or 0
+
     def publications(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest publication events."""
         query = sa.select(PUBLICATIONS).order_by(PUBLICATIONS.c.id.desc()).limit(limit)

@@ -119,6 +119,14 @@ def local_day(moment: datetime, timezone: str) -> date:
     return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(timezone)).date()
 
 
+def next_due(ready_by: ReadyBy, now: datetime) -> datetime:
+    """Return the moment, in UTC, at which a promise is due next."""
+    today = local_day(now, ready_by.timezone)
+    days = (today + timedelta(days=number) for number in range(3))
+    dues = (due_at(day, ready_by.at, ready_by.timezone) for day in days)
+    return next(due for due in dues if due > now)
+
+
 @lru_cache(maxsize=10_000)
 def due_at(day: date, at: str, timezone: str) -> datetime:
     """Return the moment, in UTC, at which a local clock first shows a time of day, or a later one.

@@ -1,19 +1,21 @@
 """Promises about time in Dagster's UI: as checks of published assets, told by a sensor."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import dagster as dg
 
 from assetops.model import Dataset, timedelta_of
-from assetops.model.objectives import FRESH_WITHIN, READY_BY, Kept
+from assetops.model.objectives import FRESH_WITHIN, READY_BY, Kept, next_due
 from assetops.watch.objectives import Watch
 from assetops.watch.runs import newest_run_in
 from assetops.watch.standing import age_of, standing_of
 
 SENSOR = "objectives"
+_PAUSE = timedelta(minutes=30)
 
 
 class Found(NamedTuple):
@@ -25,6 +27,8 @@ class Found(NamedTuple):
     severity: dg.AssetCheckSeverity
     description: str
     metadata: Mapping[str, Any]
+    # When it changes by itself, if it does.
+    until: datetime | None = None
 
     @property
     def word(self) -> str:
@@ -72,17 +76,21 @@ def promise_sensor(watch: Watch, *, scheduled: bool) -> list[dg.SensorDefinition
         description="Judges promises about time when they are due, and tells of what has changed.",
     )
     def objectives(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        now, before = watch.clock(), json.loads(context.cursor or "{}")
+        seen = [watch.ledger.last_publication(), _digest(watch)]
+        if before.get("seen") == seen and str(now) < before["until"]:
+            return dg.SkipReason(f"Nothing can have changed before {before['until']} UTC.")
         watch.judge(newest_run=newest_run_in(context.instance))
-        told = json.loads(context.cursor or "{}")
-        news, known = [], {}
-        for found in look(watch):
-            name = f"{found.key.to_user_string()}:{found.check}"
-            known[name] = found.word
-            if told.get(name) != found.word:
-                news.append(found)
-        if not news:
-            return dg.SkipReason("Every promise stands as it stood.")
-        return dg.SensorResult(asset_events=[_event(f) for f in news], cursor=json.dumps(known))
+        found = list(look(watch))
+        known = {f"{f.key.to_user_string()}:{f.check}": f for f in found}
+        words, told = {name: f.word for name, f in known.items()}, before.get("told", {})
+        # Now and then without a reason: a cause may be found, and a switch be mended, later.
+        until = min([now + _PAUSE, *(f.until for f in found if f.until), *_dues(watch, now)])
+        return dg.SensorResult(
+            asset_events=[_event(f) for name, f in known.items() if told.get(name) != words[name]],
+            cursor=json.dumps({"seen": seen, "until": str(until), "told": words}),
+            skip_reason="Promises were judged, and Dagster is told of what has changed.",
+        )
 
     return [objectives]
 
@@ -130,7 +138,21 @@ def _fresh_within(watch: Watch, dataset: Dataset, now: datetime) -> Found | None
         description=f"The data reaches until {as_of:%Y-%m-%d %H:%M} UTC: "
         f"promised within {promised}, {age.total_seconds() / 3600:.0f} h old.",
         metadata={"data_as_of": dg.MetadataValue.timestamp(as_of.replace(tzinfo=UTC))},
+        until=as_of + timedelta_of(promised) + timedelta(seconds=1) if passed else None,
     )
+
+
+def _dues(watch: Watch, now: datetime) -> Iterator[datetime]:
+    """Yield when each promise is due next."""
+    for dataset in watch.project.published():
+        if ready_by := dataset.contract.ready_by:
+            yield next_due(ready_by, now)
+
+
+def _digest(watch: Watch) -> str:
+    """Return what stands for all that is promised."""
+    contracts = sorted((d.address, d.contract.model_dump_json()) for d in watch.project.published())
+    return hashlib.sha256(repr(contracts).encode()).hexdigest()[:16]
 
 
 def _specs(published: Iterable[Dataset]) -> Iterator[dg.AssetCheckSpec]:

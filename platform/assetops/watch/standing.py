@@ -15,8 +15,8 @@ from assetops.model.objectives import (
     Outcome,
     Sighting,
     budget_of,
-    due_at,
     local_day,
+    next_due,
 )
 
 _MISSES = 5
@@ -104,14 +104,12 @@ def standing_of(dataset: Dataset, ledger: Ledger, now: datetime) -> Standing | N
         return None
     today = local_day(now, ready_by.timezone)
     since = today - timedelta(days=timedelta_of(ready_by.window).days - 1)
-    days = (today + timedelta(days=number) for number in range(3))
-    dues = (due_at(day, ready_by.at, ready_by.timezone) for day in days)
     outcomes = Objectives(ledger).outcomes(dataset.address, since=since)
     return Standing(
         ready_by=ready_by,
         outcomes=tuple(outcomes),
         budget=budget_of(ready_by, outcomes, today),
-        next_due=next(due for due in dues if due > now),
+        next_due=next_due(ready_by, now),
     )
 
 
