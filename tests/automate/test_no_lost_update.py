@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.automate.simulated import OPS, READ, Shop, definitions
 
@@ -20,13 +20,17 @@ from assetops.automate.decide import Decision, State
 EXAMPLES = int(os.environ.get("ASSETOPS_INTERLEAVINGS", "25"))
 KEYS = [key for op in OPS for key in op]
 ACTIONS = (
+    *["advance"] * 6,
     "update",
+    "update and report",
+    "update and report",
     "report",
+    "tick and submit",
+    "tick and submit",
     "tick",
     "tick with an old cursor",
     "submit",
     "crash before submitting",
-    "advance",
     "kill",
     "cancel",
     "person",
@@ -47,6 +51,12 @@ def happen(shop: Shop, action: str, number: int) -> None:
     """Do one of the things that may happen."""
     if action == "update":
         shop.update_outside()
+    elif action == "update and report":
+        shop.update_outside()
+        shop.report_outside()
+    elif action == "tick and submit":
+        shop.tick(shop.cursors[-1])
+        shop.submit()
     elif action == "report":
         shop.report_outside()
     elif action == "tick":
@@ -58,7 +68,7 @@ def happen(shop: Shop, action: str, number: int) -> None:
     elif action == "crash before submitting":
         shop.requests = []
     elif action == "advance":
-        for _ in range(number + 1):
+        for _ in range(1 + number % 3 * number % 11):
             shop.advance()
     elif action == "kill":
         shop.kill()
@@ -127,6 +137,10 @@ def is_true(shop: Shop, key: str, decision: Decision) -> bool:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 40)), min_size=5, max_size=60))
+# News between the moment in which a step reads and the event that tells what it has made.
+@example([("tick and submit", 0), ("advance", 14), ("update and report", 2), ("advance", 21)])
+@example([("tick and submit", 0), *[("advance", 0)] * 14, ("update and report", 2)])
+@example([("tick and submit", 0), *[("advance", 0)] * 9, ("update and report", 2)])
 def test_each_asset_ends_with_the_newest_or_somebody_is_told(
     repository: dg.RepositoryDefinition, happenings: list[Happening]
 ) -> None:
