@@ -60,7 +60,7 @@ def test_checks_tell_the_newest_day_and_the_age_of_what_consumers_see(
     found = results(life, instance)
     assert found[READY_BY].description == (
         f"{TODAY}: due 2026-11-20 06:15, not there yet: nothing was built in the day before. "
-        "Of 7: kept on 6 of 7 days (85.7%)."
+        "It was kept on 6 of 7 days (85.7%)."
     )
     assert not found[READY_BY].passed
     assert found[READY_BY].metadata["days"].value == "✓✓✓✓✓✓✗"

@@ -110,7 +110,7 @@ def _ready_by(watch: Watch, dataset: Dataset, now: datetime) -> Found | None:
     if standing is None or (last := standing.last) is None:
         return None
     spent = standing.budget is not None and not standing.budget.exhausted
-    said = f"{last.day}: {standing.sentence(last)}. Of {len(standing.outcomes)}: {standing.kept}."
+    said = f"{last.day}: {standing.sentence(last)}. It was {standing.kept}."
     facts = {"days": standing.marks, "error budget": standing.spent, "day": str(last.day)}
     return Found(
         key=dg.AssetKey(dataset.published_key),
