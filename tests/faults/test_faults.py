@@ -110,16 +110,16 @@ def struck(house: House, chance: random.Random, strike: Strike) -> None:
     house.start()
     house.settle()
     house.land()
-    pause(chance.uniform(0, 4))
+    if strike is not worker:
+        # There may be none by then.
+        pause(chance.uniform(0, 4))
     strike(house)
     house.land()
     house.settle()
-    # What is bad is held back, and so is what came with it: it lands alone.
+    # What is bad is held back, and so is what is published, until it is mended.
     house.land(bad=True)
-    pause(chance.uniform(0, 2))
-    strike(house)
     house.settle_bad(1)
-    house.land()
+    house.mend()
     house.settle()
-    house.assert_all_holds(bad=1)
+    house.assert_all_holds(mended=1)
     house.stop()

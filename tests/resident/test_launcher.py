@@ -14,6 +14,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster._core.utils import make_new_run_id
 
+from assetops.cli.housekeeping import end_lost_starts
 from assetops.resident.client import ask
 from assetops.resident.launcher import FORKED_TAG, TemplateRunLauncher
 
@@ -137,6 +138,26 @@ def test_a_run_whose_process_is_killed_has_failed_at_once(instance, launched, te
     assert "was terminated by signal 9 (SIGKILL)" in said(instance, run)
     assert health(instance, run) is WorkerStatus.FAILED
     assert not instance.run_launcher.terminate(run.run_id)
+
+
+def test_a_run_whose_process_dies_before_its_first_event_is_ended(instance, launched):
+    run = launched("quick", *END)
+    # As the daemon leaves it that launched it and is killed with it.
+    lost = instance.add_run(
+        run._replace(
+            run_id=(lost_id := make_new_run_id()),
+            status=dg.DagsterRunStatus.STARTING,
+            tags={FORKED_TAG: f"{lost_id} pid 1"},
+        )
+    )
+    unknown = instance.add_run(
+        run._replace(run_id=make_new_run_id(), status=dg.DagsterRunStatus.STARTING, tags={})
+    )
+    end_lost_starts(instance)
+    assert instance.get_run_by_id(lost.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert "is gone" in said(instance, lost)
+    assert instance.get_run_by_id(unknown.run_id).status is dg.DagsterRunStatus.STARTING
+    instance.delete_run(unknown.run_id)
 
 
 def test_a_run_is_interrupted(instance, launched, template):
