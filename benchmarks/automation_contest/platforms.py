@@ -21,7 +21,7 @@ ASSETOPS = "from assetops.cli import main; main()"
 RETAIL = "from retail.cli import main; main()"
 DAGSTER = "from dagster._cli import main; main()"
 # Longer than any default of the peer's: what has not begun by then never will.
-LOST_SECONDS = 120
+LOST_SECONDS = 90
 NEWEST = """{runsOrError(limit: 1) {... on Runs {results {runId status
 stepStats {stepKey startTime}}}}}"""
 
@@ -84,12 +84,19 @@ class Running:
         return None
 
 
+def free_ports() -> tuple[int, int]:
+    """Return two ports that nobody listens at."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        return first.getsockname()[1], second.getsockname()[1]
+
+
 @contextmanager
 def kept_up(folder: Path, program: str, *words: str, **more: str) -> Iterator[Running]:
     """Keep a platform running, and end all that it has started."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port, docs = free_ports()
+    more |= {"ASSETOPS_DATA_DOCS_URL": f"http://127.0.0.1:{docs}"}
     command = [sys.executable, "-c", program, *words, "--port", str(port)]
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(
@@ -107,6 +114,8 @@ def kept_up(folder: Path, program: str, *words: str, **more: str) -> Iterator[Ru
                 running.newest()
                 break
             except OSError:
+                if process.poll() is not None:
+                    sys.exit(f"It ended: {(folder / 'log.txt').read_text()}")
                 time.sleep(0.2)
         else:
             sys.exit(f"It did not answer: {(folder / 'log.txt').read_text()}")
@@ -142,6 +151,8 @@ def desk(folder: Path) -> Path:
         "sources:\n- name: crm\n  tables:\n  - name: accounts\n    description: Reported.\n"
     )
     (models / "stg_crm__accounts.sql").write_text(
+        # A view would show the news by itself, and not be made again.
+        "{{ config(materialized='table') }}\n"
         "-- depends_on: {{ source('crm', 'accounts') }}\nselect 1 as account_id\n"
     )
     return root
