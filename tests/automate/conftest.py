@@ -114,20 +114,22 @@ class Desk:
 class DaemonDesk(Desk):
     """The same, looked at by Dagster's own daemon code, with its storage."""
 
-    def __init__(self, root: Path, instance: dg.DagsterInstance) -> None:
+    def __init__(
+        self, root: Path, instance: dg.DagsterInstance, attribute: str = "definitions"
+    ) -> None:
         super().__init__(root, instance)
         module = LoadableTargetOrigin(
             executable_path=sys.executable,
             module_name=location.__name__,
-            attribute="definitions",
+            attribute=attribute,
         )
         target = InProcessCodeLocationOrigin(module, location_name="desk")
         self.workspace = WorkspaceProcessContext(instance, InProcessWorkspaceLoadTarget([target]))
         self.daemon = PromptSensorDaemon({}, root / "landing")
 
-    def at_once(self) -> None:
-        """Have the daemon look at landing now, whenever it did last."""
-        list(self.daemon.evaluate(self.workspace, {LANDING}))
+    def at_once(self, cause: str = LANDING) -> None:
+        """Have the daemon evaluate the sensors that wait for this, whenever it did last."""
+        list(self.daemon.evaluate(self.workspace, {cause}))
 
     def at_interval(self, crash: dict[str, int] | None = None) -> None:
         """Have the daemon evaluate the sensors whose time has come."""

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from assetops.automate.arrival import Arrival, arrival_sensors
+from assetops.automate.asking import Asking, AutomationSensor
 from assetops.automate.conditions import Automated
 from assetops.automate.graph import Policy
 from assetops.automate.news import Landing
@@ -105,4 +106,18 @@ def definitions() -> dg.Definitions:
         assets=[orders, stores, regions, sales, audited, counted],
         jobs=[dg.define_asset_job(JOB)],
         sensors=arrival_sensors([ORDERS, STORES], Arrival(JOB, landing(), DAYS, days)),
+    )
+
+
+def reported() -> dg.Definitions:
+    """Return a location that waits for what another system reports."""
+    accounts = dg.AssetSpec(["crm", "accounts"])
+
+    @dg.asset(deps=[accounts], automation_condition=follows)
+    def clients() -> None:
+        """What follows from the report."""
+
+    return dg.Definitions(
+        assets=[accounts, clients],
+        sensors=[AutomationSensor(Asking(dict))],
     )
