@@ -7,7 +7,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from tests.end_to_end.conftest import YESTERDAY, Shop
 
 from assetops.automate import news
-from assetops.cli.running import _selected, open_instance
+from assetops.cli.running import open_instance, selected
 
 
 def look(shop: Shop) -> SensorExecutionData:
@@ -31,4 +31,4 @@ def test_what_a_build_has_brought_in_is_not_asked_for(shop, monkeypatch):
     (request,) = look(shop).run_requests
     assert request.tags["dagster/asset_partition_range_end"] == str(YESTERDAY)
     # What `assetops build --select retail/orders+` makes.
-    assert set(request.asset_selection) == set(_selected(shop.definitions, "retail/orders+"))
+    assert set(request.asset_selection) == set(selected(shop.definitions, "retail/orders+"))
