@@ -241,3 +241,27 @@ def test_the_ui_is_told_why_only_when_something_has_changed() -> None:
     world.settle()
     world.tick()
     assert world.told == []
+
+
+def test_a_mart_that_was_made_apart_is_published_by_a_run_of_its_own() -> None:
+    shows = Policy(publishes=True)
+    specs = [
+        dg.AssetSpec(f"published_{mart}", deps=[mart], automation_condition=Automated(shows))
+        for mart in ("x", "y")
+    ]
+
+    @dg.multi_asset(specs=specs)
+    def release() -> Any:
+        yield from (dg.MaterializeResult(asset_key=spec.key) for spec in specs)
+
+    world = World(OUTSIDE, made_of("x", "outside"), dg.asset(name="y")(lambda: None), release)
+    world.make("y")
+    world.settle()
+    world.make("y")
+    published = {"published_x", "published_y"}
+    assert world.asked() == [published]
+    world.report("outside")
+    # A run that builds marts publishes those alone.
+    assert world.asked() == [published, {"x"} | published]
+    world.settle()
+    assert world.asked() == []

@@ -60,6 +60,13 @@ class Memory:
         return json.dumps({"waiting": self.waiting, "told": self.told})
 
 
+class _Evaluator(AutomationConditionEvaluator):
+    """Dagster's, which need not read the assets again that the decisions were made of."""
+
+    def prefetch(self) -> None:
+        """Read nothing."""
+
+
 class AutomationSensor(dg.AutomationConditionSensorDefinition):
     """Evaluates our conditions, and asks for one run of all that is to be made."""
 
@@ -87,7 +94,7 @@ class AutomationSensor(dg.AutomationConditionSensorDefinition):
         assert context.repository_def is not None  # a tick has one
         assets = context.repository_def.asset_graph
         graph, memory = graph_of(assets), Memory.read(context.cursor)
-        evaluator = AutomationConditionEvaluator(
+        evaluator = _Evaluator(
             entity_keys=set(),
             instance=context.instance,
             asset_graph=assets,

@@ -84,6 +84,11 @@ class Automated(_Ours):
 
     def __init__(self, policy: Policy | None = None) -> None:
         self.policy = policy or Policy()
+        self._steps = [
+            Step(said, state)
+            for said, state in _STEPS
+            if self.policy.cron or state is not State.NOT_DUE
+        ]
 
     @property
     def name(self) -> str:
@@ -103,11 +108,7 @@ class Automated(_Ours):
     @property
     def children(self) -> Sequence[dg.AutomationCondition[Any]]:
         """What has to be true, one after the other."""
-        return [
-            Step(said, state)
-            for said, state in _STEPS
-            if self.policy.cron or state is not State.NOT_DUE
-        ]
+        return self._steps
 
     def evaluate(self, context: dg.AutomationContext[Any]) -> dg.AutomationResult[Any]:
         """Say whether the asset is to be made now, and why."""
