@@ -26,6 +26,7 @@ class Server:
 
     def database(self, name: str) -> str:
         """Return the URL of a new database."""
+        self.started()
         url = sa.make_url(self._server.get_uri()).set(drivername="postgresql+psycopg2")
         return new_database(url, name)
 

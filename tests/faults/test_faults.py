@@ -9,10 +9,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 from tests.faults.house import House, pause
 from tests.faults.server import Server
 
 from assetops.cli.postgres_storage import PostgresStorage
+from assetops.ledger import server as ledger_server
 
 # The engine is measured where it is tested.
 pytestmark = pytest.mark.no_cover
@@ -56,6 +58,20 @@ def test_a_run_waits_for_a_server_that_restarts(server: Server, tmp_path: Path):
     assert result.success
     assert run is not None and run.status is dg.DagsterRunStatus.SUCCESS
     assert [line for line in said if line.startswith("line ")] == ["line 0", "line 1", "line 2"]
+
+
+def test_what_assetops_up_has_started_waits_for_a_server_that_is_not_there_yet(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    url = sa.make_url(server.database("starting"))
+    monkeypatch.setattr(ledger_server, "START_SECONDS", 0)
+    server.stop()
+    with pytest.raises(sa.exc.OperationalError):
+        ledger_server.patient_engine(url).connect()
+    monkeypatch.setenv("ASSETOPS_TEMPLATE", "somewhere")
+    server.start_after(0.3)
+    with ledger_server.patient_engine(url).connect() as connection:
+        assert connection.scalar(sa.text("select 1")) == 1
 
 
 def killed_with_its_host(house: House) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-# How long whoever was connected before waits for a server that has gone, and whoever was not.
+from assetops.settings import template_socket
+
+# How long whoever was connected before waits for a server that has gone, as does all that
+# `assetops up` has started; and how long a command waits, which somebody sits before.
 PATIENCE_SECONDS = 120
 START_SECONDS = 5
 _PAUSE_SECONDS = 0.5
@@ -25,8 +28,7 @@ def patient_engine(url: sa.URL, *, patience: float = PATIENCE_SECONDS, **how: An
 
     Args:
         url: Of the server.
-        patience: For how many seconds, once there has been a connection; a command that finds no
-            server says so soon.
+        patience: For how many seconds; a command that has had no connection yet says so soon.
         how: What else SQLAlchemy is to know.
     """
     engine = sa.create_engine(
@@ -37,7 +39,7 @@ def patient_engine(url: sa.URL, *, patience: float = PATIENCE_SECONDS, **how: An
         connect_args={"connect_timeout": 10, **how.pop("connect_args", {})},
         **how,
     )
-    met = False
+    met = template_socket() is not None
 
     def connect(dialect: Any, _: object, words: Any, options: Any) -> Any:
         nonlocal met
