@@ -32,7 +32,7 @@ up: setup ## the Dagster UI and its daemon
 	$(BIN)/assetops up
 
 # Work is stolen rather than dealt by file: end-to-end files take most of the time, and what they
-# share is built at most once a worker.
+# share is built at most once a worker. tests/conftest.py begins with the long ones.
 test: setup ## all tests with coverage; ARGS=… runs some, without it
 	$(BIN)/pytest -n $(JOBS) --dist worksteal $(if $(ARGS),$(ARGS),--cov)
 

@@ -27,6 +27,9 @@ with dg.DagsterInstance.from_config(sys.argv[1]) as instance, sole_daemon(instan
     print("holds", flush=True)
     sys.stdin.readline()
 """
+# Other processes of the tests hold such locks on databases of theirs.
+LOCKS = """from pg_locks where locktype = 'advisory'
+and database = (select oid from pg_database where datname = current_database()) and"""
 Machine = Callable[[str], dg.DagsterInstance]
 
 
@@ -100,8 +103,7 @@ def test_a_daemon_whose_server_restarts_stays_the_only_one(machine: Machine, url
     one, other = machine("one"), machine("other")
     with sole_daemon(one, never):
         end_connections(url)
-        held = "select count(*) from pg_locks where locktype = 'advisory' and granted"
-        until(lambda: asked(url, held))
+        until(lambda: asked(url, f"select count(*) {LOCKS} granted"))
         with pytest.raises(AssetOpsError, match="Another daemon"), sole_daemon(other, never):
             pass
 
@@ -116,9 +118,8 @@ def test_a_daemon_ends_when_another_has_come_while_the_server_was_away(
         query = (sa.text("select pg_advisory_lock(:key)"), {"key": sole._KEY})
         waiting = threading.Thread(target=other.execute, args=query)
         waiting.start()
-        lock = "from pg_locks where locktype = 'advisory' and"
-        until(lambda: asked(url, f"select count(*) {lock} not granted"))
-        assert asked(url, f"select pg_terminate_backend(pid) {lock} granted")
+        until(lambda: asked(url, f"select count(*) {LOCKS} not granted"))
+        assert asked(url, f"select pg_terminate_backend(pid) {LOCKS} granted")
         waiting.join(timeout=60)
         until(lambda: said)
     assert said == ["another one"]

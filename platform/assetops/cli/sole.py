@@ -26,6 +26,7 @@ _HOLDER = """
 select application_name from pg_catalog.pg_stat_activity join pg_catalog.pg_locks using (pid)
 where locktype = 'advisory' and granted and classid = 0 and objid = :key
 and database = (select oid from pg_catalog.pg_database where datname = current_database())
+and database = (select oid from pg_catalog.pg_database where datname = current_database())
 """
 
 
