@@ -17,6 +17,7 @@ from assetops.automate.conditions import decisions_of
 from assetops.automate.decide import Deciding, Decision, Decisions, State, asked_for
 from assetops.automate.facts import Facts
 from assetops.automate.graph import Graph, graph_of
+from assetops.automate.rollup import Rollup, due_parts
 
 # A run with this tag knows by what code it was asked for.
 CODE_TAG = "assetops/code"
@@ -114,12 +115,14 @@ class AutomationSensor(dg.AutomationConditionSensorDefinition):
         )
         decisions = decisions_of(evaluator.asset_graph_view, deciding)
         requests = list(_requests(deciding, self.asking, assets))
-        evaluator.entity_keys = set(_news(decisions, memory))
+        rollups = list(_rollups(assets, context.instance, self.asking))
+        whole = {key for request in rollups for key in request.asset_selection or ()}
+        evaluator.entity_keys = {*_news(decisions, memory), *whole}
         evaluations = [found.serializable_evaluation for found in evaluator.evaluate()[0]]
         return [
             dg.SensorResult(
-                run_requests=requests,
-                skip_reason=None if requests else _reason(decisions),
+                run_requests=[*requests, *rollups],
+                skip_reason=None if requests or rollups else _reason(decisions),
                 cursor=_remembered(decisions, memory, now).written(),
                 automation_condition_evaluations=evaluations,
             )
@@ -219,6 +222,22 @@ def _request(
         asset_check_keys=sorted(checks),
         tags={**tags, CODE_TAG: code_of(graph, wanted)},
     )
+
+
+def _rollups(assets: Any, instance: dg.DagsterInstance, asking: Asking) -> Iterable[dg.RunRequest]:
+    """Yield a run for each partition whose parts are there."""
+    for key in sorted(assets.materializable_asset_keys):
+        if not isinstance(assets.get(key).automation_condition, Rollup):
+            continue
+        facts = Facts(instance, {key, *assets.get(key).parent_keys})
+        for due in due_parts(assets, key, facts):
+            said = f"{key.to_user_string()} {due.partition} {due.newest} {due.planned}"
+            yield dg.RunRequest(
+                run_key=hashlib.sha256(said.encode()).hexdigest()[:32],
+                asset_selection=[key],
+                asset_check_keys=sorted(assets.get(key).check_keys - asking.aside),
+                partition_key=due.partition,
+            )
 
 
 def _run_key(wanted: Collection[dg.AssetKey], decisions: Decisions, facts: Facts) -> str:

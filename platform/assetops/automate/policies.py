@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 import dagster as dg
+from dagster._core.definitions.partitions.definition import TimeWindowPartitionsDefinition
 
 from assetops.automate.conditions import Automated
 from assetops.automate.graph import Policy
+from assetops.automate.rollup import Rollup
+from assetops.errors import ContractError
 from assetops.model import MANUAL, ON_SCHEDULE, ON_UPDATE, Dataset, Kind, cron_of
 from assetops.project import Project
 
@@ -36,6 +39,8 @@ def automated(
             said = policy_of_contract(mart)
             policy = None if said == MANUAL else Policy(publishes=True)
         elif (dataset := datasets.get(key)) is not None:
+            if dataset.contract.wait_for and policy_of_contract(dataset) != MANUAL:
+                return spec.replace_attributes(automation_condition=_rollup(dataset, spec))
             passes = _is_view(spec) and spec.key not in checked
             policy = _policy(policy_of_contract(dataset), passes=passes)
         else:
@@ -50,6 +55,17 @@ def _policy(said: str, *, passes: bool) -> Policy | None:
     if said in (MANUAL, ON_SCHEDULE):
         return None
     return Policy(cron=cron_of(said), passes=passes)
+
+
+def _rollup(dataset: Dataset, spec: dg.AssetSpec) -> Rollup:
+    """Return the condition of a dataset that waits for parts of its partitions' time."""
+    said = dataset.contract.wait_for or "all"
+    if not isinstance(spec.partitions_def, TimeWindowPartitionsDefinition):
+        raise ContractError(
+            f"{dataset.file}: {dataset.key[-1]}: meta.assetops.wait_for is {said!r}, and the asset "
+            "has no partitions that are times. Give it some, or leave wait_for out."
+        )
+    return Rollup(None if said == "all" else int(said.removeprefix("at least ")))
 
 
 def _is_view(spec: dg.AssetSpec) -> bool:

@@ -83,7 +83,14 @@ def _policy(text: str) -> str:
     return text
 
 
+def _parts(text: str) -> str:
+    if not re.fullmatch(r"all|at least [1-9]\d*", text):
+        raise ValueError("expected all, or a number as in: at least 20")
+    return text
+
+
 Policy = Annotated[str, AfterValidator(_policy)]
+Parts = Annotated[str, AfterValidator(_parts)]
 Duration = Annotated[str, AfterValidator(_hours)]
 Owner = Annotated[str, AfterValidator(_owner)]
 
@@ -142,6 +149,7 @@ class Contract(Word):
     fresh_within: Duration | None = None
     ready_by: ReadyBy | None = None
     automate: Policy | None = None
+    wait_for: Parts | None = Field(default=None, description="Parts of its parents, such as hours.")
     usage: tuple[Usage, ...] = ()
 
 
