@@ -62,7 +62,9 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
     whole = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()
     watch = Watch(project, platform.ledger)
     promised = promise_checks(watch)
-    everything = whole - dg.AssetSelection.checks(*deep, *fresh, *promised)
+    apart = [*deep, *fresh, *promised]
+    aside = frozenset(key for checks in apart for key in checks.check_keys)
+    everything = whole - dg.AssetSelection.checks(*apart)
     expect_no_news_from(dataset.address for dataset in platform.project.ingested())
     made = [
         *_ingestion(platform, partitions),
@@ -70,15 +72,15 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
         *_python(platform, assets),
         *_publication(platform, watch),
     ]
-    checks = [*_gates(platform), *deep, *fresh, *promised]
+    checks = [*_gates(platform), *apart]
     definitions = dg.Definitions(
         assets=automated(made, checks, project),
         asset_checks=checks,
         jobs=[dg.define_asset_job(BUILD_JOB, selection=everything), *deep_jobs(deep), *ask],
         schedules=[*_schedules(platform, partitions, deep), *hourly],
         sensors=[
-            *_arrival(platform, partitions),
-            *_automation(platform, partitions, [*deep, *fresh, *promised]),
+            *_arrival(platform, partitions, aside),
+            *_automation(platform, partitions, aside),
             *promise_sensor(watch, scheduled=platform.settings.keeps_schedules),
         ],
         resources={"warehouse": _held_warehouse(platform)},
@@ -121,7 +123,9 @@ def _ingestion(platform: Platform, partitions: Days) -> list[dg.AssetsDefinition
     return ingested_assets(work, partitions)
 
 
-def _arrival(platform: Platform, partitions: Days) -> list[dg.SensorDefinition]:
+def _arrival(
+    platform: Platform, partitions: Days, aside: frozenset[dg.AssetCheckKey]
+) -> list[dg.SensorDefinition]:
     """Return what asks for landing files, where runs start by themselves."""
     project, landing = platform.project, platform.settings.landing_dir
     if not platform.settings.automates:
@@ -135,7 +139,7 @@ def _arrival(platform: Platform, partitions: Days) -> list[dg.SensorDefinition]:
     )
     ingested = project.ingested()
     days = partial(landed_days, ingested, landing)
-    return arrival_sensors(ingested, Arrival(BUILD_JOB, look, partitions, days))
+    return arrival_sensors(ingested, Arrival(BUILD_JOB, look, partitions, days, aside))
 
 
 def _transformation(platform: Platform, partitions: Days) -> list[dg.AssetsDefinition]:
@@ -222,14 +226,14 @@ def _pending(platform: Platform, partitions: Days) -> Callable[[], dict[str, str
 
 
 def _automation(
-    platform: Platform, partitions: Days, aside: Sequence[dg.AssetChecksDefinition]
+    platform: Platform, partitions: Days, aside: frozenset[dg.AssetCheckKey]
 ) -> list[dg.SensorDefinition]:
     """Return the sensor that asks for what is behind, where runs start by themselves."""
     if not platform.settings.automates:
         return []
     asking = Asking(
         _pending(platform, partitions),
-        frozenset(key for checks in aside for key in checks.check_keys),
+        aside,
     )
     return [AutomationSensor(asking)]
 

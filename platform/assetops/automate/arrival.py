@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.storage.tags import RUN_KEY_TAG
 
 from assetops.automate.asked import Ask, Cursor, Decision, Requested, decide
@@ -32,6 +33,8 @@ class Arrival:
     # The days that partitions stand for, and those of them on which anything has landed.
     partitions: dg.DailyPartitionsDefinition | None
     landed_days: Callable[[], Sequence[date]]
+    # Checks that are asked apart from builds: Dagster would run all of an asset's.
+    aside: frozenset[dg.AssetCheckKey] = frozenset()
 
 
 def arrival_sensors(datasets: Iterable[Dataset], arrival: Arrival) -> list[dg.SensorDefinition]:
@@ -110,16 +113,22 @@ def _requests(
     sources = {dg.AssetKey(file.key) for file, _ in decision.wanted}
     days = [file.partition for file, _ in decision.wanted if file.partition]
     tags = pending_tags(arrival.partitions, days or arrival.landed_days())
-    return [dg.RunRequest(run_key, asset_selection=_following(context, sources), tags=tags)]
+    assert context.repository_def is not None  # a tick has one
+    graph = context.repository_def.asset_graph
+    chosen = _following(graph, context.instance, sources)
+    checks = {check for key in chosen for check in graph.get(key).check_keys} - arrival.aside
+    return [
+        dg.RunRequest(run_key, asset_selection=chosen, asset_check_keys=sorted(checks), tags=tags)
+    ]
 
 
-def _following(context: dg.SensorEvaluationContext, sources: set[dg.AssetKey]) -> list[dg.AssetKey]:
+def _following(
+    graph: AssetGraph, instance: dg.DagsterInstance, sources: set[dg.AssetKey]
+) -> list[dg.AssetKey]:
     """Return the sources and what follows from them, with what that needs and never was there.
 
     An asset follows if it is to be made on every update, and needs such as a seed on the first day.
     """
-    assert context.repository_def is not None  # a tick has one
-    graph = context.repository_def.asset_graph
     chosen, ahead = set(sources), list(sources)
     while ahead:
         for child in graph.get(ahead.pop()).child_keys - chosen:
@@ -131,7 +140,7 @@ def _following(context: dg.SensorEvaluationContext, sources: set[dg.AssetKey]) -
     above = dg.AssetSelection.assets(*chosen).upstream().resolve(graph) - chosen
     made = {
         record.asset_entry.asset_key
-        for record in context.instance.get_asset_records(sorted(above))
+        for record in instance.get_asset_records(sorted(above))
         if record.asset_entry.last_materialization_record
     }
     missing = (key for key in above - made if policy_of(graph, key) is not None)
