@@ -7,6 +7,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from tests.end_to_end.conftest import YESTERDAY, Shop
 
 from assetops.automate import news
+from assetops.build import BUILD_JOB
 from assetops.cli.running import open_instance, selected
 
 
@@ -31,4 +32,7 @@ def test_what_a_build_has_brought_in_is_not_asked_for(shop, monkeypatch):
     (request,) = look(shop).run_requests
     assert request.tags["dagster/asset_partition_range_end"] == str(YESTERDAY)
     # What `assetops build --select retail/orders+` makes.
-    assert set(request.asset_selection) == set(selected(shop.definitions, "retail/orders+"))
+    chosen = set(selected(shop.definitions, "retail/orders+"))
+    assert set(request.asset_selection) == chosen
+    checks = shop.definitions.resolve_job_def(BUILD_JOB).asset_layer.asset_graph.asset_check_keys
+    assert set(request.asset_check_keys) == {key for key in checks if key.asset_key in chosen}
