@@ -8,6 +8,7 @@ same.
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -115,6 +116,16 @@ class Beside:
                 if code < 0
                 else f"dbt ended with exit code {code}, without a result."
             ) from None
+        except GeneratorExit:
+            # Nobody listens any more.
+            raise
+        except BaseException:
+            end(process)
+            # What it had said by then was done by then.
+            with suppress(EOFError, OSError):
+                while (event := connection.recv()[0]) is not None:
+                    yield event
+            raise
         finally:
             if not done:
                 # Stopped within a query, it is of no further use.

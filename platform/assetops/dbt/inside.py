@@ -3,9 +3,11 @@
 import contextlib
 import ctypes
 import shutil
+import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -46,8 +48,6 @@ class Inside:
 
         Raises `TransformError` if dbt could not do its work.
         """
-        from google.protobuf.json_format import MessageToDict
-
         stream: SimpleQueue[Any] = SimpleQueue()
         done = object()
         outcome: list[Any] = []
@@ -66,20 +66,35 @@ class Inside:
         worker.start()
         try:
             while (event := stream.get()) is not done:
-                info = event.info
-                self.log.add(info.level, info.ts.ToJsonString(), info.msg)
-                # Converting takes its time.
-                if matters(info.name, info.level):
-                    yield MessageToDict(
-                        event,
-                        preserving_proto_field_name=True,
-                        always_print_fields_with_no_presence=True,
-                    )
+                yield from self._said(event)
             worker.join()
+        except GeneratorExit:
+            # Nobody listens any more.
+            raise
+        except BaseException:
+            _stop(worker)
+            # What it had said by then was done by then.
+            while not stream.empty():
+                if (event := stream.get()) is not done:
+                    yield from self._said(event)
+            raise
         finally:
             if worker.is_alive():
                 _stop(worker)
         self._read(outcome)
+
+    def _said(self, event: Any) -> Iterator[dict[str, Any]]:
+        from google.protobuf.json_format import MessageToDict
+
+        info = event.info
+        self.log.add(info.level, info.ts.ToJsonString(), info.msg)
+        # Converting takes its time.
+        if matters(info.name, info.level):
+            yield MessageToDict(
+                event,
+                preserving_proto_field_name=True,
+                always_print_fields_with_no_presence=True,
+            )
 
     def _read(self, outcome: Sequence[Any]) -> None:
         if not outcome:
@@ -120,6 +135,7 @@ def _run(settings: Settings, arguments: Sequence[str], put: Any, run_id: str) ->
     from dbt.deprecations import reset_deprecations
 
     export(settings)
+    _spare()
     # dbt counts them for the life of the process, and would tell of those of an earlier call.
     reset_deprecations()  # type: ignore[no-untyped-call]
     manifest = _manifest(settings, run_id)
@@ -132,6 +148,32 @@ def _run(settings: Settings, arguments: Sequence[str], put: Any, run_id: str) ->
         # dbt keeps the file, and its own DuckDB configuration, for the life of the process.
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
         reset_adapters()  # type: ignore[no-untyped-call]
+
+
+@cache
+def _spare() -> None:
+    """Have dbt look once in a process at what it would look at in each invocation.
+
+    Where it names these otherwise, it takes its time.
+    """
+    from dbt.plugins.manager import PluginManager
+    from dbt_common import behavior_flags
+
+    with contextlib.suppress(AttributeError):
+        found = PluginManager.get_prefixed_modules
+        PluginManager.get_prefixed_modules = cache(found)  # type: ignore[method-assign]
+    with contextlib.suppress(AttributeError):
+        rendered = behavior_flags.BehaviorFlagRendered
+        assert callable(rendered._default_source)
+        rendered._default_source = staticmethod(_who_asks)  # type: ignore[method-assign]
+
+
+def _who_asks() -> str:
+    """Return the module that has made a flag, without a look at the source of each caller."""
+    frame: Any = sys._getframe(1)
+    while frame and frame.f_globals.get("__name__") in (__name__, "dbt_common.behavior_flags"):
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__")) if frame else "Unknown"
 
 
 def _manifest(settings: Settings, run_id: str) -> Any:
