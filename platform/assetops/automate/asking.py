@@ -26,6 +26,8 @@ SENSOR = "automation"
 PATIENCE_SECONDS = 900
 _INTERVAL_SECONDS = 10
 _NAMED = 3
+# The UI is told of no more in a tick; of the rest in the next ones, if it is so still.
+_TOLD_AT_MOST = 300
 
 
 @dataclass(frozen=True)
@@ -117,31 +119,37 @@ class AutomationSensor(dg.AutomationConditionSensorDefinition):
         requests = list(_requests(deciding, self.asking, assets))
         rollups = list(_rollups(assets, context.instance, self.asking))
         whole = {key for request in rollups for key in request.asset_selection or ()}
-        evaluator.entity_keys = {*_news(decisions, memory), *whole}
+        told = _news(decisions, memory)[:_TOLD_AT_MOST]
+        evaluator.entity_keys = {*told, *whole}
         evaluations = [found.serializable_evaluation for found in evaluator.evaluate()[0]]
         return [
             dg.SensorResult(
                 run_requests=[*requests, *rollups],
                 skip_reason=None if requests or rollups else _reason(decisions),
-                cursor=_remembered(decisions, memory, now).written(),
+                cursor=_remembered(decisions, memory, now, told).written(),
                 automation_condition_evaluations=evaluations,
             )
         ]
 
 
-def _news(decisions: Decisions, memory: Memory) -> Iterable[dg.AssetKey]:
-    """Yield the assets of which there is something to tell."""
-    for key, decision in decisions.items():
-        known = memory.told.get(key.to_user_string())
-        if decision.state is State.REQUESTED or _told(decision) != known:
-            yield key
+def _news(decisions: Decisions, memory: Memory) -> list[dg.AssetKey]:
+    """Return the assets of which there is something to tell, those that only join others last."""
+    news = [
+        key
+        for key, decision in decisions.items()
+        if decision.state is State.REQUESTED
+        or _told(decision) != memory.told.get(key.to_user_string())
+    ]
+    return sorted(news, key=lambda key: decisions[key].joins)
 
 
 def _told(decision: Decision) -> str:
     return hashlib.sha256(f"{decision.state} {decision.why}".encode()).hexdigest()[:8]
 
 
-def _remembered(decisions: Decisions, memory: Memory, now: float) -> Memory:
+def _remembered(
+    decisions: Decisions, memory: Memory, now: float, told: Collection[dg.AssetKey]
+) -> Memory:
     names = {key.to_user_string(): decision for key, decision in decisions.items()}
     return Memory(
         waiting={
@@ -149,7 +157,8 @@ def _remembered(decisions: Decisions, memory: Memory, now: float) -> Memory:
             for name, decision in names.items()
             if decision.state is State.WAITING
         },
-        told={name: _told(decision) for name, decision in names.items()},
+        told={name: said for name, said in memory.told.items() if name in names}
+        | {key.to_user_string(): _told(decisions[key]) for key in told},
     )
 
 
