@@ -32,7 +32,8 @@ def test_only_a_source_that_is_known_to_have_no_news_is_not_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     expect_no_news_from(["retail/quiet"])
-    with caplog.at_level(logging.WARNING):
+    # A command in the same process has stilled the one that warns.
+    with caplog.at_level(logging.WARNING, logger="dagster._core.execution.plan.active"):
         assert run("retail/quiet")
         assert "emitted no result" not in caplog.text
         assert run("retail/loud")
