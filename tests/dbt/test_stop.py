@@ -54,7 +54,7 @@ def slow_build(root: Path, template: Path, transport: str) -> Iterator[Process]:
     program = "from assetops.cli import main; main()"
     if transport == "beside":
         # A cold command has one; this comes from a process that has imported dbt.
-        program = f"from assetops.dbt import beside; beside._workers += [beside.start()]; {program}"
+        program = f"from assetops.dbt import early; early._workers += [early.start()]; {program}"
     words = ("-c", program, "build", "--select", "+slow")
     began = os.open(root / "began", os.O_RDONLY | os.O_NONBLOCK)
     process = Process(template, *words, folder=root, environment=environment)

@@ -6,15 +6,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from assetops.cli import enter_platform
-from assetops.cli.progress import AssetRow, Progress
-from assetops.dbt.beside import begin
+from assetops.dbt.early import begin
 
+# The rest is imported when dbt's process has begun.
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from assetops.cli.outcome import Outcome
+    from assetops.cli.progress import AssetRow
 
 DROP_IT = "Drop it there if nobody needs it."
 
@@ -33,8 +35,11 @@ def command(
         raise click.UsageError("--retry knows what is left, and how: it takes nothing beside it.")
     started = time.monotonic()
     begin()
+    from rich.console import Console
+
     console = Console(stderr=as_json, highlight=False)
     with console.status("reading the project"):
+        from assetops.cli.progress import Progress
         from assetops.cli.retry import run_retry
         from assetops.cli.running import load_definitions, run_build
 
@@ -65,7 +70,7 @@ def command(
         raise SystemExit(outcome.exit_code)
 
 
-def _summary(console: Console, outcome: "Outcome") -> None:
+def _summary(console: "Console", outcome: "Outcome") -> None:
     console.print(_table(outcome.assets))
     say = partial(console.print, markup=False, soft_wrap=True)
     for warning in (words for row in outcome.assets for words in row.warnings):
@@ -79,7 +84,9 @@ def _summary(console: Console, outcome: "Outcome") -> None:
     say(outcome.next_step(), style="dim")
 
 
-def _table(assets: list[AssetRow]) -> Table:
+def _table(assets: list["AssetRow"]) -> "Table":
+    from rich.table import Table
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("Asset", "Rows", "Batches", "Checks", "Time"):
         table.add_column(
@@ -97,13 +104,13 @@ def _table(assets: list[AssetRow]) -> Table:
     return table
 
 
-def _rows(row: AssetRow) -> str:
+def _rows(row: "AssetRow") -> str:
     if row.rows is None:
         return ""
     return f"{row.rows:,}" + (f" [yellow]+ {row.held:,} held[/yellow]" if row.held else "")
 
 
-def _checks(row: AssetRow) -> str:
+def _checks(row: "AssetRow") -> str:
     words = [f"{row.passed} passed"] if row.passed else []
     words += [f"[yellow]{row.warned} warned[/yellow]"] if row.warned else []
     words += [f"[red]{row.failed} failed[/red]"] if row.failed else []

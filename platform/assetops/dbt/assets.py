@@ -13,10 +13,10 @@ from dagster._core.definitions.source_asset import (
 
 from assetops.dbt.accounting import raise_for, remember
 from assetops.dbt.artifacts import artifacts_of
-from assetops.dbt.beside import import_dagster_dbt
 from assetops.dbt.built import BuiltTables
 from assetops.dbt.causes import tried_again
 from assetops.dbt.cut import Cut
+from assetops.dbt.early import import_dagster_dbt
 from assetops.dbt.landed import landed_partitions, only_pending
 from assetops.dbt.lines import PROCESS_TAG
 from assetops.dbt.resume import done_before

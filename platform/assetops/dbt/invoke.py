@@ -14,8 +14,8 @@ from dagster_dbt.core.dbt_cli_event import (
     DbtFusionCliEventMessage,
 )
 
-from assetops.dbt import beside
-from assetops.dbt.beside import Beside, Worker
+from assetops.dbt import early
+from assetops.dbt.beside import Beside
 from assetops.dbt.command import Command, is_fusion
 from assetops.dbt.inside import Inside
 from assetops.dbt.lines import Lines, lines
@@ -49,7 +49,7 @@ class Invocation:
     # Whether dbt's lines belong in the step's compute log, too.
     aloud: bool = False
     results: dict[str, NodeResult] = field(default_factory=dict)
-    worker: Worker | None = field(default_factory=beside.worker)
+    worker: early.Worker | None = field(default_factory=early.worker)
 
     @property
     def is_elsewhere(self) -> bool:
