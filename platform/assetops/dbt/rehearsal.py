@@ -6,6 +6,7 @@ spends once and the runs that are forked from it never. Nothing of it depends on
 
 import gc
 import os
+import traceback
 from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,6 +83,8 @@ def _parse(project: Path) -> int:
         done = _invoke(project, "parse").success
         gc.collect()
     except BaseException:
+        # The process ends here, so that nobody else would tell.
+        traceback.print_exc()
         return 1
     return 0 if done else 1
 
