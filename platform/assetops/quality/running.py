@@ -1,7 +1,7 @@
 """Runs a suite on its input: prepares what it looks at, and hands that to the engine."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,9 @@ def run_suite(
     try:
         looked_at = _prepared(suite, table, connection, parameters)
         if memory is not None and not isinstance(connection, PostgresConnection):
-            connection = SparingConnection(connection, memory)
+            # What it was prepared from is in memory now, and stays there.
+            held = memory.in_memory or looked_at.made_from is not None
+            connection = SparingConnection(connection, replace(memory, in_memory=held))
         verdicts = validate(
             lambda: connection,
             looked_at.relation,

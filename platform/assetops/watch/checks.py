@@ -52,14 +52,7 @@ def promise_checks(watch: Watch) -> list[dg.AssetChecksDefinition]:
         chosen = {(k.asset_key, k.name) for k in context.selected_asset_check_keys}
         for found in look(watch):
             if (found.key, found.check) in chosen:
-                yield dg.AssetCheckResult(
-                    asset_key=found.key,
-                    check_name=found.check,
-                    passed=found.passed,
-                    severity=found.severity,
-                    description=found.description,
-                    metadata=found.metadata,
-                )
+                yield dg.AssetCheckResult(**_told(found))
 
     return [look_at_promises]
 
@@ -167,11 +160,16 @@ def _specs(published: Iterable[Dataset]) -> Iterator[dg.AssetCheckSpec]:
 
 
 def _event(found: Found) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(
-        asset_key=found.key,
-        check_name=found.check,
-        passed=found.passed,
-        severity=found.severity,
-        description=found.description,
-        metadata=found.metadata,
-    )
+    return dg.AssetCheckEvaluation(**_told(found))
+
+
+def _told(found: Found) -> dict[str, Any]:
+    """Return what is found, in Dagster's words."""
+    return {
+        "asset_key": found.key,
+        "check_name": found.check,
+        "passed": found.passed,
+        "severity": found.severity,
+        "description": found.description,
+        "metadata": found.metadata,
+    }
