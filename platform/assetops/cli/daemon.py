@@ -13,14 +13,19 @@ from typing import Any
 
 import dagster as dg
 from dagster._cli.utils import get_instance_for_cli
-from dagster._core.workspace.context import IWorkspaceProcessContext
+from dagster._core.workspace.context import IWorkspaceProcessContext, WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
-from dagster._daemon.controller import create_daemon_of_type, daemon_controller_from_instance
+from dagster._daemon.controller import (
+    DagsterDaemonController,
+    create_daemon_of_type,
+    daemon_controller_from_instance,
+)
 from dagster._daemon.daemon import DaemonIterator, DagsterDaemon
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
 from assetops.automate.prompt import PromptSensorDaemon
+from assetops.cli.code_servers import code_servers_replaced
 from assetops.cli.housekeeping import keep_house
 from assetops.cli.sole import sole_daemon
 from assetops.errors import AssetOpsError
@@ -75,8 +80,15 @@ def main(workspace: str) -> None:
             gen_daemons=daemons_of,
             code_server_log_level="warning",
         ) as controller,
+        code_servers_replaced(_workspace_of(controller)),
     ):
         controller.check_daemon_loop()
+
+
+def _workspace_of(controller: DagsterDaemonController) -> WorkspaceProcessContext:
+    workspace = controller._workspace_process_context
+    assert isinstance(workspace, WorkspaceProcessContext)  # made of a workspace's file
+    return workspace
 
 
 def _replaced(holder: str) -> None:
