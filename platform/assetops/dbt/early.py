@@ -3,10 +3,13 @@
 What is said to it, and what it answers, is `beside`.
 """
 
+import importlib.util
 import subprocess
 import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
+from types import ModuleType
+from typing import Any
 
 # Its locks are cleared away when it ends, of which nobody need be warned.
 _QUIET = "ignore::UserWarning:multiprocessing.resource_tracker"
@@ -55,14 +58,31 @@ def worker() -> Worker | None:
     return _workers[0] if _workers else None
 
 
-def import_dagster_dbt() -> None:
-    """Import dagster-dbt as it is where dbt is not installed, if dbt is beside us.
+class _Package(ModuleType):
+    """A package whose parts can be imported without all of it, which waits to be asked for."""
 
-    It reads dbt's events all the same, and comes without the second that dbt takes.
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not (self.__spec__ and self.__spec__.loader):
+            raise AttributeError(name)
+        # What it has by now, as a part that was imported, it keeps.
+        self.__class__ = ModuleType  # type: ignore[assignment]
+        self.__spec__.loader.exec_module(self)
+        return getattr(self, name)
+
+
+def import_dagster_dbt() -> None:
+    """Import of dagster-dbt what reads dbt's events, if dbt is beside us.
+
+    As where dbt is not installed, for which it provides, it comes without the second that dbt
+    takes; and its client of dbt Cloud, its components and its resources take longer than the rest.
     """
-    if _workers and not {"dbt", "dagster_dbt"} & sys.modules.keys():
-        sys.modules["dbt"] = None  # type: ignore[assignment]
-        try:
-            import dagster_dbt.core.dbt_cli_event  # noqa: F401
-        finally:
-            del sys.modules["dbt"]
+    if not _workers or {"dbt", "dagster_dbt"} & sys.modules.keys():
+        return
+    if (spec := importlib.util.find_spec("dagster_dbt")) is not None:
+        package = sys.modules["dagster_dbt"] = importlib.util.module_from_spec(spec)
+        package.__class__ = _Package
+    sys.modules["dbt"] = None  # type: ignore[assignment]
+    try:
+        import dagster_dbt.core.dbt_cli_event  # noqa: F401
+    finally:
+        del sys.modules["dbt"]

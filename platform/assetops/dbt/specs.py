@@ -6,11 +6,8 @@ from functools import cached_property
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import (
-    DagsterDbtTranslator,
-    DagsterDbtTranslatorSettings,
-    group_from_dbt_resource_props_fallback_to_directory,
-)
+from dagster_dbt.asset_utils import group_from_dbt_resource_props_fallback_to_directory
+from dagster_dbt.dagster_dbt_translator import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from assetops.dbt.built import table_schema
 from assetops.dbt.cut import Cut
