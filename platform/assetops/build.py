@@ -12,17 +12,16 @@ from assetops.automate.asking import Asking, AutomationSensor
 from assetops.automate.news import Landing
 from assetops.automate.policies import automated
 from assetops.automate.schedules import refresh_schedule
-from assetops.automate.seen import Memory
 from assetops.automate.tags import pending_tags
 from assetops.dbt.assets import Transformation, transformed_assets
 from assetops.dbt.freshness import freshness_checks, freshness_job
 from assetops.errors import AssetOpsError
 from assetops.ingest.again import reader_of
 from assetops.ingest.assets import Ingestion, Preflight, ingested_assets
-from assetops.ingest.landing import file_fingerprint, landed_days, landed_files, landing_days
+from assetops.ingest.landing import landed_days, landed_files, landing_days
 from assetops.ingest.load import Loader
 from assetops.ingest.quiet import expect_no_news_from
-from assetops.ingest.writing import open_for_writing
+from assetops.ledger.landed import Memory
 from assetops.model import Dataset, Kind
 from assetops.opened import Platform, open_platform
 from assetops.publish.assets import published_assets
@@ -42,6 +41,7 @@ from assetops.warehouse.snapshot import Snapshots
 from assetops.watch.checks import promise_checks, promise_sensor
 from assetops.watch.objectives import Watch
 from assetops.watch.runs import newest_run_in
+from assetops.zone import landing_zone
 
 BUILD_JOB = "build"
 Days = dg.DailyPartitionsDefinition | None
@@ -53,8 +53,9 @@ def build_definitions(root: Path, *, assets: Sequence[dg.AssetsDefinition] = ())
     gc.set_threshold(100_000, 50, 50)
     platform = open_platform(root.resolve())
     _learn_parents(platform, assets)
-    project, landing = platform.project, platform.settings.landing_dir
-    partitions = landing_days(project.ingested(), landing) if project.partitioned else None
+    project, landing = platform.project, landing_zone(platform.settings)
+    memory = Memory(platform.ledger)
+    partitions = landing_days(project.ingested(), landing, memory) if project.partitioned else None
     deep = _deep_checks(platform)
     fresh = freshness_checks(project, platform.warehouse, platform.ledger)
     ask, hourly = freshness_job(fresh, scheduled=platform.settings.keeps_schedules)
@@ -127,13 +128,12 @@ def _arrival(
     platform: Platform, partitions: Days, aside: frozenset[dg.AssetCheckKey]
 ) -> list[dg.SensorDefinition]:
     """Return what asks for landing files, where runs start by themselves."""
-    project, landing = platform.project, platform.settings.landing_dir
+    project, landing = platform.project, landing_zone(platform.settings)
     if not platform.settings.automates:
         return []
     look = Landing(
         lambda dataset: landed_files(dataset, landing),
-        file_fingerprint,
-        open_for_writing,
+        lambda file: file.open_for_writing(),
         platform.ledger,
         Memory(platform.ledger),
     )
@@ -188,7 +188,7 @@ def _deep_checks(platform: Platform) -> Sequence[dg.AssetChecksDefinition]:
     counterparts = Counterparts(
         snapshots.of_warehouse,
         lambda mart: released(releases, mart),
-        lambda source: reader_of(source, platform.settings.landing_dir),
+        lambda source: reader_of(source, landing_zone(platform.settings)),
     )
     return [
         *deep_checks(project, ledger, suites, hold, facts=facts, warehouse=warehouse),
@@ -221,7 +221,7 @@ def _schedules(
 
 def _pending(platform: Platform, partitions: Days) -> Callable[[], dict[str, str]]:
     """Return what tells the tags of a run that brings in all that is new."""
-    sources, landing = platform.project.ingested(), platform.settings.landing_dir
+    sources, landing = platform.project.ingested(), landing_zone(platform.settings)
     return lambda: pending_tags(partitions, landed_days(sources, landing))
 
 

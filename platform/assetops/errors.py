@@ -5,6 +5,7 @@ AssetOpsError              could not be done: exit code 2
 │   ├── ContractError      a `meta.assetops` block
 │   └── SuiteError         an expectation suite
 ├── CheckCouldNotRun       neither passed nor failed
+├── LandingError           where files land cannot be reached or read
 ├── WarehouseBusy          somebody else holds the warehouse
 ├── TransformError         dbt could not do its work
 ├── PublishError           a release could not be made or switched
@@ -37,6 +38,10 @@ class SuiteError(ConfigError):
 
 class CheckCouldNotRun(AssetOpsError):
     """A check could not be evaluated, which says nothing about the data."""
+
+
+class LandingError(AssetOpsError):
+    """Where files land cannot be reached or read, which says nothing about the data."""
 
 
 class WarehouseBusy(AssetOpsError):

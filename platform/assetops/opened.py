@@ -9,9 +9,11 @@ from assetops.dbt.accounting import standing_tests
 from assetops.dbt.cut import Cut
 from assetops.dbt.manifest import refresh_manifest
 from assetops.dbt.profiles import located, read_profile
-from assetops.ingest.assets import pending
+from assetops.ingest.landing import Landed
+from assetops.ingest.pending import pending
 from assetops.ledger import Ledger
-from assetops.model import Batch, Dataset, Kind, Relation, Severity, Verdict
+from assetops.ledger.landed import Memory
+from assetops.model import Dataset, Kind, Relation, Severity, Verdict
 from assetops.project import Project, load_project
 from assetops.publish.releases import Releases
 from assetops.quality.deep import standing_objections
@@ -20,6 +22,7 @@ from assetops.quality.suites.depth import Depth
 from assetops.settings import Settings, load_settings
 from assetops.warehouse import Warehouse, WarehouseLock, journal
 from assetops.warehouse.measure import others_in
+from assetops.zone import landing_zone
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,11 @@ class Platform:
         with self.warehouse.connect() as connection:
             return journal.newest_days(connection)
 
-    def pending(self) -> list[Batch]:
-        """Return every landed batch whose content is not in raw yet."""
-        landing = self.settings.landing_dir
-        return [b for d in self.project.ingested() for b in pending(d, landing, self.warehouse)]
+    def pending(self) -> list[Landed]:
+        """Return every landed file whose content is not in raw yet."""
+        zone, memory = landing_zone(self.settings), Memory(self.ledger)
+        sources = self.project.ingested()
+        return [file for d in sources for file in pending(d, zone, self.warehouse, memory)]
 
     @property
     def light(self) -> dict[str, Suite]:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assetops.errors import CheckCouldNotRun, ConfigError, did_you_mean
+from assetops.model.places import Place
 from assetops.settings_file import written_settings
 
 # With less, the uniqueness of fifty million rows is counted in twice as many parts.
@@ -55,8 +56,8 @@ class Settings(BaseModel):
         default="contracts",
         description="What is published: what contracts say, or besides it what looks like a mart.",
     )
-    landing: Path | None = Field(
-        default=None, description="Where sources land; by default data/<env>/landing."
+    landing: Place | None = Field(
+        default=None, description="Where files land, folder or URL; by default data/<env>/landing."
     )
     ledger_url: str | None = Field(
         default=None, description="SQLAlchemy URL of the ledger; by default SQLite beside the data."
@@ -108,7 +109,6 @@ class Settings(BaseModel):
     quarantine_rows: int = Field(
         default=10_000, ge=1, description="How many failing rows of a built table are kept."
     )
-
     results_days: int = Field(
         default=400, ge=1, description="Days that a check's results are kept; its latest always is."
     )
@@ -149,7 +149,7 @@ class Settings(BaseModel):
 
     @property
     def landing_dir(self) -> Path:
-        """Where landing files arrive, one folder per source."""
+        """Where landing files arrive, one folder per source, if it is no URL."""
         return self.root / self.landing if self.landing else self.home / "landing"
 
     @property
@@ -230,7 +230,8 @@ def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Setti
     except ValidationError as error:
         first = error.errors()[0]
         # The value itself stays out of the message: a setting may hold a password.
-        raise ConfigError(f"{sources[str(first['loc'][0])]}: {first['msg']}.") from None
+        said = str(first["msg"]).removeprefix("Value error, ")
+        raise ConfigError(f"{sources[str(first['loc'][0])]}: {said}.") from None
 
 
 def connection_url(variable: str) -> str:

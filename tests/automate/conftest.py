@@ -24,7 +24,7 @@ from tests.automate import desk as location
 from assetops.automate.arrival import LANDING
 from assetops.automate.prompt import PromptSensorDaemon
 from assetops.cli.event_log import SqliteStorage
-from assetops.ingest.writing import open_for_writing
+from assetops.zone import LandedFile
 
 SENSOR = "arrival_retail"
 WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
@@ -172,8 +172,13 @@ def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(tmp_path: Path) -> dict[str, object]:
     """What a test may say of the desk's place and time."""
+
     # A minute ahead of files' own times: a test does not wait for them to settle.
-    location.place.update(root=tmp_path, ahead=60.0, open_for_writing=open_for_writing)
+    def is_open(file: LandedFile) -> bool | None:
+        return file.open_for_writing()
+
+    location.place.clear()
+    location.place.update(root=tmp_path, ahead=60.0, open_for_writing=is_open)
     (tmp_path / "landing").mkdir()
     return location.place
 

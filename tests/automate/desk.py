@@ -1,8 +1,8 @@
 """A code location in which files land, for the tests of what asks for them."""
 
 import time
+from collections.abc import Iterator
 from datetime import date
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -12,10 +12,12 @@ from assetops.automate.asking import Asking, AutomationSensor
 from assetops.automate.conditions import Automated
 from assetops.automate.graph import Policy
 from assetops.automate.news import Landing
-from assetops.automate.seen import Memory
-from assetops.ingest.landing import batch_of, file_fingerprint, landed_files
+from assetops.ingest.landing import Landed, landed_files
 from assetops.ledger import Ledger
+from assetops.ledger.landed import Memory
 from assetops.model import Batch, Contract, Dataset, Ingest, Kind, Relation
+from assetops.zone import Zone
+from assetops.zone.folder import Folder
 
 JOB = "build"
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_date="2027-12-31", end_offset=1)
@@ -41,12 +43,16 @@ STORES = source("stores", "stores.csv", daily=False)
 SOURCES = {dg.AssetKey(dataset.key): dataset for dataset in (ORDERS, STORES)}
 
 
+def zone() -> Zone:
+    """Return where files land."""
+    return place.get("zone") or Folder(place["root"] / "landing")
+
+
 def landing() -> Landing:
     """Return what landing is looked at with."""
     ledger = Ledger(f"sqlite:///{place['root'] / 'ledger.db'}")
     return Landing(
-        partial(landed_files, landing=place["root"] / "landing"),
-        file_fingerprint,
+        lambda dataset: landed_files(dataset, zone()),
         lambda file: place["open_for_writing"](file),
         ledger,
         Memory(ledger),
@@ -54,10 +60,12 @@ def landing() -> Landing:
     )
 
 
-def batches(key: dg.AssetKey) -> list[Batch]:
-    """Return what has landed for a source."""
-    files, _ = landed_files(SOURCES[key], place["root"] / "landing")
-    return [batch_of(SOURCES[key], file, day) for day, file in files.items()]
+def batches(key: dg.AssetKey) -> Iterator[Batch]:
+    """Yield what has landed for a source, while it is at hand."""
+    files, _ = landed_files(SOURCES[key], zone())
+    for day, file in files.items():
+        with Landed(SOURCES[key], file, day).at_hand() as batch:
+            yield batch
 
 
 @dg.asset(key=["retail", "orders"], partitions_def=DAYS)

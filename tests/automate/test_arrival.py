@@ -9,12 +9,14 @@ import dagster as dg
 import pytest
 from tests.automate.conftest import Desk
 from tests.automate.desk import DAYS, JOB, ORDERS, landing
+from tests.zone.slow import Slow
 
 from assetops.automate.arrival import Arrival, arrival_sensors
 from assetops.automate.asked import PAUSES
 from assetops.automate.news import QUIET_SECONDS
 from assetops.errors import AssetOpsError
 from assetops.model import ONLY_PENDING
+from assetops.zone.far import Far
 
 POINTS = ["TICK_HELD", "RUN_IDS_RESERVED", "RUN_CREATED"]
 
@@ -113,6 +115,35 @@ def test_where_nobody_can_tell_who_writes_a_file_has_to_keep_still(desk, place):
         with file.open("a") as writer:
             writer.write("1\n")
     assert "still being written" in desk.said()
+    place["ahead"] += QUIET_SECONDS + 1
+    assert desk.tick().run_requests
+
+
+def test_what_lands_far_away_is_asked_for_when_it_has_kept_still_and_read_once(desk, place):
+    far = place["zone"] = Far(f"slow://{desk.root}/landing", desk.root / "fetched")
+    desk.land("one", "2026-01-05")
+    desk.land("two", "2026-01-06")
+    assert "2026-01-05.csv is still being written" in desk.said()
+    Slow.asked.clear()
+    place["ahead"] += QUIET_SECONDS + 1
+    desk.tick()
+    # The snapshot, which has not landed, is looked for by name.
+    assert Slow.asked == {"ls": 1, "open": 2}
+    assert len(desk.execute()) == 1
+    assert loaded(desk) == {"2026-01-05": 1, "2026-01-06": 1}
+    Slow.asked.clear()
+    assert "Nothing new" in desk.said()
+    assert Slow.asked == {"ls": 1}
+    assert far.folder is None
+
+
+def test_a_far_place_that_cannot_be_reached_fails_its_tick_and_is_followed_afterwards(desk, place):
+    place["zone"] = Far(f"slow://{desk.root}/away", desk.root / "fetched")
+    with pytest.raises(AssetOpsError, match=r"slow://.*/away cannot be listed: there is no .*away"):
+        desk.tick()
+    desk.land("one", "2026-01-05")
+    (desk.root / "landing").rename(desk.root / "away")
+    desk.tick()
     place["ahead"] += QUIET_SECONDS + 1
     assert desk.tick().run_requests
 

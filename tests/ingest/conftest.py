@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from assetops.ingest.landing import file_fingerprint
 from assetops.ingest.load import Loader, Outcome
 from assetops.ledger import Ledger
 from assetops.model import (
@@ -24,6 +23,7 @@ from assetops.quality.checks import batch_gate
 from assetops.quality.suites import Expectation, Suite
 from assetops.settings import Settings
 from assetops.warehouse import Warehouse, WarehouseLock
+from assetops.zone.folder import file_fingerprint
 
 DAY = date(2026, 1, 5)
 COLUMNS = {"order_id": "BIGINT", "email": "VARCHAR", "total": "DECIMAL(10,2)", "status": "VARCHAR"}

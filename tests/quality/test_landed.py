@@ -16,6 +16,7 @@ from assetops.quality.reconcile.landed import compared_with_landed, kept_beside
 from assetops.quality.suites.counterparts import Reconcile
 from assetops.warehouse.quarantine import State, decide
 from assetops.warehouse.snapshot import Snapshots
+from assetops.zone.folder import Folder
 
 NEXT = DAY + timedelta(days=1)
 
@@ -33,7 +34,7 @@ def compared(source: Source) -> Callable[..., Verdict]:
         dataset = source.dataset
         beside = kept_beside(dataset)
         hold = snapshots.of_warehouse(dataset.relation, lambda _: None, seed=0, beside=beside)
-        again = reader_of(dataset, source.landing)
+        again = reader_of(dataset, Folder(source.landing))
         asked = Reconcile.model_validate({"with": "landed", "buckets": 16, **wanted})
         with hold as still:
             return compared_with_landed(still, dataset, asked, again, seed=0)

@@ -4,16 +4,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from assetops.automate.seen import Memory, Seen
 from assetops.errors import AssetOpsError
 from assetops.ledger import Ledger
+from assetops.ledger.landed import Memory, Seen
 from assetops.model import Dataset
+from assetops.zone import LandedFile, Look
 
 # Nobody has the file open: this long is between the closes of a writer that opens it again.
 SETTLED_SECONDS = 0.3
@@ -49,7 +49,7 @@ class News:
     """What a look at the landing files of some sources has found."""
 
     arrived: list[Arrived] = field(default_factory=list)
-    writing: list[Path] = field(default_factory=list)
+    writing: list[LandedFile] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     looks: Looks = field(default_factory=dict)
 
@@ -58,9 +58,8 @@ class News:
 class Landing:
     """How landing is looked at; a tick of a sensor opens no warehouse, which a run may hold."""
 
-    files: Callable[[Dataset], tuple[Mapping[date | None, Path], list[str]]]
-    fingerprint: Callable[[Path], str]
-    open_for_writing: Callable[[Path], bool | None]
+    files: Callable[[Dataset], tuple[Mapping[date | None, LandedFile], list[str]]]
+    open_for_writing: Callable[[LandedFile], bool | None]
     ledger: Ledger
     memory: Memory
     now: Callable[[], float] = time.time
@@ -93,17 +92,17 @@ class Landing:
         open_questions: dict[date | None, Seen] = {}
         for day, file in files.items():
             seen = known.get(str(day or ""))
-            found = file.stat()
-            if seen and (seen.size, seen.changed_ns) == (found.st_size, found.st_ctime_ns):
+            found = file.look()
+            if seen and (seen.size, seen.changed_ns) == (found.size, found.changed):
                 if not seen.decided:
                     open_questions[day] = seen
-            elif not self._is_whole(file, before, news.looks):
+            elif not self._is_whole(file, found, before, news.looks):
                 news.writing.append(file)
             elif time.monotonic() < until:
-                content = self.fingerprint(file)
-                if file.stat().st_ctime_ns == found.st_ctime_ns:
+                content = file.fingerprint()
+                if file.is_still(found):
                     open_questions[day] = Seen(
-                        str(day or ""), found.st_size, found.st_ctime_ns, content, decided=False
+                        str(day or ""), found.size, found.changed, content, decided=False
                     )
                 else:
                     news.writing.append(file)
@@ -132,17 +131,16 @@ class Landing:
                 news.arrived.append(arrived)
         self.memory.keep(dataset.address, kept)
 
-    def _is_whole(self, file: Path, before: Looks, looks: Looks) -> bool:
+    def _is_whole(self, file: LandedFile, found: Look, before: Looks, looks: Looks) -> bool:
         """Say whether nobody writes a file any more."""
         is_open = self.open_for_writing(file)
-        found, now = file.stat(), self.now()
-        look: list[float] = [found.st_size, found.st_mtime_ns]
+        now = self.now()
+        look: list[float] = [found.size, found.changed]
         *earlier, since = before.get(str(file), [now])
         if earlier != look or since > now:
             since = now
         # Of a clock that was put back nothing is known but that time has passed since.
-        age = now - found.st_ctime
-        if is_open is False and age >= SETTLED_SECONDS:
+        if is_open is False and (found.since is None or now - found.since >= SETTLED_SECONDS):
             return True
         if is_open is not True and now - since >= QUIET_SECONDS:
             return True

@@ -91,17 +91,18 @@ class EventWatch:
 class LandingWatch(FileSystemEventHandler):
     """Tells whether files have landed, a moment after the last of them."""
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, folder: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder, self._clock = folder, clock
         self._first = self._last = 0.0
         self._lock = threading.Lock()
         self._observer: Any = None
 
     def tend(self) -> None:
-        """Watch the folder if it is there; it may come later, and go."""
-        if self._observer is not None and not (self._folder.is_dir() and self._observer.is_alive()):
+        """Watch the folder if there is one; it may come later, and go."""
+        is_there = self._folder is not None and self._folder.is_dir()
+        if self._observer is not None and not (is_there and self._observer.is_alive()):
             self.stop()
-        if self._observer is None and self._folder.is_dir():
+        if self._observer is None and is_there:
             observer = Observer()
             try:
                 observer.schedule(self, str(self._folder), recursive=True)
@@ -185,7 +186,7 @@ class _Now(RemoteSensor):
 class PromptSensorDaemon(SensorDaemon):
     """Evaluates sensors at their intervals as Dagster's daemon does, and some when it is time."""
 
-    def __init__(self, settings: Mapping[str, Any], landing: Path) -> None:
+    def __init__(self, settings: Mapping[str, Any], landing: Path | None) -> None:
         # Without threads: a sensor is never evaluated twice at once.
         super().__init__({**settings, "use_threads": False})
         self._landing = landing

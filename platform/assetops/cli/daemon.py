@@ -31,6 +31,7 @@ from assetops.cli.sole import sole_daemon
 from assetops.errors import AssetOpsError
 from assetops.resident.coordinator import PromptRunCoordinator, QueueWatch
 from assetops.settings import load_settings
+from assetops.zone import landing_zone
 
 
 class PromptQueueDaemon(QueuedRunCoordinatorDaemon):
@@ -59,7 +60,7 @@ def daemons_of(instance: dg.DagsterInstance) -> Iterator[DagsterDaemon[Any]]:
         if kind == queue and isinstance(ours, PromptRunCoordinator):
             yield PromptQueueDaemon(instance, ours.dequeue_interval_seconds)
         elif kind == PromptSensorDaemon.daemon_type():
-            landing = load_settings(Path.cwd()).landing_dir
+            landing = landing_zone(load_settings(Path.cwd())).folder
             yield PromptSensorDaemon(instance.get_sensor_settings(), landing)
         else:
             yield create_daemon_of_type(kind, instance)

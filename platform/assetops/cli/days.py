@@ -6,6 +6,7 @@ from assetops.errors import AssetOpsError
 from assetops.ingest.landing import landed_days, nothing_landed
 from assetops.model import ONLY_PENDING
 from assetops.opened import Platform
+from assetops.zone import landing_zone
 
 FROM_TAG, TO_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -16,7 +17,7 @@ def partition_tags(platform: Platform, partition: str | None) -> dict[str, str]:
     A run that brings in all that is new says itself which partitions it has brought; to announce
     the whole range would also announce its gaps.
     """
-    landing = platform.settings.landing_dir
+    landing = landing_zone(platform.settings)
     if not platform.project.partitioned and partition is None:
         return {ONLY_PENDING: "true"}
     if partition is not None:
@@ -35,7 +36,7 @@ def landed_in(platform: Platform, asked: str, said: str = "") -> list[date]:
     """
     if not platform.project.partitioned:
         raise AssetOpsError(f"{said}{asked}: no dataset here has partitions.")
-    landing = platform.settings.landing_dir
+    landing = landing_zone(platform.settings)
     landed = landed_days(platform.project.ingested(), landing)
     if not landed:
         raise AssetOpsError(nothing_landed(platform.project.ingested(), landing))

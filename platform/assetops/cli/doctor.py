@@ -160,17 +160,19 @@ def _suites(settings: Settings) -> Finding:
 def _landing(settings: Settings) -> Finding:
     from assetops.ingest.landing import landed_files, nothing_landed
     from assetops.opened import open_platform
+    from assetops.zone import landing_zone
 
     sources = open_platform(settings.root).project.ingested()
     if not sources:
         return Finding("landing", "no source takes in files")
-    landed = [landed_files(source, settings.landing_dir) for source in sources]
+    zone = landing_zone(settings)
+    landed = [landed_files(source, zone) for source in sources]
     faults = [fault for _, found in landed for fault in found]
     files = sum(len(found) for found, _ in landed)
     mend = "\n    ".join(faults)
     if not files:
-        mend = nothing_landed(sources, settings.landing_dir)
-    return Finding("landing", f"{files} files in {settings.landing_dir}", mend)
+        mend = nothing_landed(sources, zone)
+    return Finding("landing", f"{files} files in {zone}", mend)
 
 
 def _warehouse(settings: Settings) -> Finding:

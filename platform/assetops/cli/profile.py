@@ -92,13 +92,14 @@ def _looked_at(
     from assetops.ingest.landing import landed_files
     from assetops.model import Relation
     from assetops.warehouse.duckdb import columns_of
+    from assetops.zone import landing_zone
 
     with platform.warehouse.connect() as connection:
         if columns_of(connection, dataset.relation):
             yield connection, dataset.relation, None, str(dataset.relation)
             return
         files = (
-            landed_files(dataset, platform.settings.landing_dir)[0]
+            landed_files(dataset, landing_zone(platform.settings))[0]
             if dataset.contract.ingest
             else {}
         )
@@ -110,7 +111,8 @@ def _looked_at(
             )
         day, file = list(files.items())[-1]
         candidate = Relation(schema_name="candidate", name="__".join(dataset.key))
-        make_candidate(connection, file, dataset, candidate)
+        with file.fetched() as copy:
+            make_candidate(connection, copy, dataset, candidate)
         try:
             yield connection, candidate, day, f"{file.name}, its newest landing file"
         finally:

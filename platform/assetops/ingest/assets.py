@@ -11,9 +11,10 @@ from dagster._core.definitions.source_asset import (
     SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as NO_EVENT,
 )
 
-from assetops.ingest.landing import batch_of, landed_files
+from assetops.ingest.landing import Landed, landed_files
 from assetops.ingest.load import Loader, Outcome
-from assetops.ingest.writing import open_for_writing
+from assetops.ingest.pending import pending, remember
+from assetops.ledger.landed import Memory
 from assetops.model import (
     CONTRACT_CHECK,
     EXIT_CODE,
@@ -26,6 +27,7 @@ from assetops.model import (
 )
 from assetops.project import Project
 from assetops.warehouse import Warehouse, journal
+from assetops.zone import Zone, landing_zone
 
 CheckSpecs = Callable[[Dataset], Sequence[dg.AssetCheckSpec]]
 CheckResult = Callable[[Verdict, dg.AssetKey], dg.AssetCheckResult | None]
@@ -49,9 +51,14 @@ class Ingestion:
     preflight: Preflight
 
     @property
-    def landing(self) -> Path:
+    def landing(self) -> Zone:
         """Where the sources' files land."""
-        return self.project.settings.landing_dir
+        return landing_zone(self.project.settings)
+
+    @property
+    def memory(self) -> Memory:
+        """What is known of files that it is a journey to read."""
+        return Memory(self.loader.ledger)
 
 
 def ingested_assets(
@@ -59,22 +66,6 @@ def ingested_assets(
 ) -> list[dg.AssetsDefinition]:
     """Return one asset for each source that landing files feed."""
     return [_ingested_asset(dataset, work, partitions) for dataset in work.project.ingested()]
-
-
-def pending(dataset: Dataset, landing: Path, warehouse: Warehouse) -> list[Batch]:
-    """Return the source's landed batches that are whole, and whose content is not in raw."""
-    files, _ = landed_files(dataset, landing)
-    with warehouse.connect() as connection:
-        standing = journal.standing_loads(connection, dataset.address)
-    # A file that is still being written comes in when it is whole.
-    whole = {day: file for day, file in files.items() if not open_for_writing(file)}
-    batches = (batch_of(dataset, file, day) for day, file in whole.items())
-    return [
-        batch
-        for batch in batches
-        if batch.partition not in standing
-        or standing[batch.partition].fingerprint != batch.fingerprint
-    ]
 
 
 def _ingested_asset(
@@ -146,12 +137,16 @@ def _bring_in(
     context: dg.AssetExecutionContext, dataset: Dataset, work: Ingestion
 ) -> tuple[list[Outcome], list[str]]:
     """Load the batches that the run is to load; return what became of them, and odd files."""
-    batches, faults = _batches_for(context, dataset, work)
+    landed, faults = _to_load(context, dataset, work)
     outcomes = []
     # Held open for all batches: DuckDB writes a checkpoint whenever its last connection closes.
     with work.warehouse.connect() as connection:
-        for batch in batches:
-            outcome = work.loader.load(dataset, batch, run_id=context.run.run_id)
+        for file in landed:
+            with file.at_hand() as batch:
+                remember(work.memory, file, batch)
+                if batch.fingerprint == file.stands:
+                    continue
+                outcome = work.loader.load(dataset, batch, run_id=context.run.run_id)
             _report(context, dg.AssetKey(dataset.key), outcome)
             outcomes.append(outcome)
         standing = journal.standing_loads(connection, dataset.address)
@@ -162,20 +157,23 @@ def _bring_in(
 def _look_at(dataset: Dataset, work: Ingestion) -> list[Outcome]:
     """Check the newest landed batch again, and load nothing."""
     files, _ = landed_files(dataset, work.landing)
-    newest = list(files.items())[-1:]
-    return [work.loader.examine(dataset, batch_of(dataset, file, day)) for day, file in newest]
+    outcomes = []
+    for day, file in list(files.items())[-1:]:
+        with Landed(dataset, file, day).at_hand() as batch:
+            outcomes.append(work.loader.examine(dataset, batch))
+    return outcomes
 
 
-def _batches_for(
+def _to_load(
     context: dg.AssetExecutionContext, dataset: Dataset, work: Ingestion
-) -> tuple[list[Batch], list[str]]:
-    """Return the batches that the run is to load, and what is wrong with other landing files."""
+) -> tuple[list[Landed], list[str]]:
+    """Return the files that the run is to load, and what is wrong with others."""
     files, faults = landed_files(dataset, work.landing)
     if context.run.tags.get(ONLY_PENDING) or None in files:
-        return pending(dataset, work.landing, work.warehouse), faults
+        return pending(dataset, work.landing, work.warehouse, work.memory), faults
     keys = context.partition_keys if context.has_partition_key_range else [context.partition_key]
     wanted = {date.fromisoformat(key) for key in keys}
-    return [batch_of(dataset, file, day) for day, file in files.items() if day in wanted], faults
+    return [Landed(dataset, file, day) for day, file in files.items() if day in wanted], faults
 
 
 def _report(context: dg.AssetExecutionContext, key: dg.AssetKey, outcome: Outcome) -> None:

@@ -13,6 +13,7 @@ from assetops.model import Column, Contract, Dataset, Kind, Relation
 from assetops.quality.engine import Validator
 from assetops.quality.profile.draft import Draft, draft_suite
 from assetops.quality.suites import Suite
+from assetops.zone.folder import Folder
 from retail.simulate.plan import Plan
 from retail.simulate.shop import simulate
 
@@ -85,10 +86,11 @@ def days(landing: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[date]]
     connection.execute("create schema raw")
     columns = ", ".join(f"{name} {kind}" for name, kind in TYPES.items())
     connection.execute(f"create table raw.orders ({columns}, _partition date)")
-    files = landed_files(ORDERS, landing)[0]
+    files = landed_files(ORDERS, Folder(landing))[0]
     for day, file in files.items():
         candidate = Relation(schema_name="candidate", name="orders")
-        make_candidate(connection, file, ORDERS, candidate)
+        with file.fetched() as path:
+            make_candidate(connection, path, ORDERS, candidate)
         connection.execute(
             f"insert into raw.orders by name select * exclude (_row), "
             f"date '{day}' as _partition from {candidate.quoted}"

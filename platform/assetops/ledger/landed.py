@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 import sqlalchemy as sa
 
@@ -35,6 +36,16 @@ class Memory:
         with self._ledger.connect() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]
         return {row["partition"]: Seen(**row) for row in rows if row.pop("source")}
+
+    def first_day(self, sources: Iterable[str]) -> date | None:
+        """Return the first day of which a file of these sources was seen."""
+        columns = LANDED_FILES.c
+        query = sa.select(sa.func.min(columns.partition)).where(
+            columns.source.in_(list(sources)), columns.partition != ""
+        )
+        with self._ledger.connect() as connection:
+            first = connection.execute(query).scalar()
+        return date.fromisoformat(first) if first else None
 
     def keep(self, source: str, seen: Iterable[Seen]) -> None:
         """Remember files as they are now, in place of what was remembered of their partitions."""
