@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.faults.disk import Disk
 from tests.faults.house import House
 from tests.faults.server import Server, own_server
 
@@ -50,17 +51,33 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def house(desk: Path, tmp_path: Path, template: Path) -> Iterator[House]:
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Disk | None]:
+    """A small disk to live on, for tests that need one."""
+    if request.node.get_closest_marker("small_disk") is None:
+        yield None
+        return
+    disk = Disk(tmp_path / "disk")
+    try:
+        yield disk
+    finally:
+        disk.close()
+
+
+@pytest.fixture
+def house(desk: Path, tmp_path: Path, template: Path, disk: Disk | None) -> Iterator[House]:
     """A platform in SQLite, whose runs are forked from the template that the tests share."""
-    shutil.copytree(desk, tmp_path / "house")
-    with left_alone(House(tmp_path / "house", {"ASSETOPS_TEMPLATE": str(template)})) as house:
+    root = (disk.folder if disk else tmp_path) / "house"
+    shutil.copytree(desk, root)
+    with left_alone(House(root, {"ASSETOPS_TEMPLATE": str(template)}, disk=disk)) as house:
         yield house
 
 
 @pytest.fixture
-def house_on_postgres(desk: Path, tmp_path: Path, server: Server) -> Iterator[House]:
+def house_on_postgres(
+    desk: Path, tmp_path: Path, server: Server, disk: Disk | None
+) -> Iterator[House]:
     """A platform with its history and its ledger in a Postgres, and a template of its own."""
-    root = tmp_path / "house"
+    root = (disk.folder if disk else tmp_path) / "house"
     shutil.copytree(desk, root)
     config = yaml.safe_load((root / "dagster.yaml").read_text())
     production = yaml.safe_load((REPO / "deploy/dagster.yaml").read_text())
@@ -68,7 +85,7 @@ def house_on_postgres(desk: Path, tmp_path: Path, server: Server) -> Iterator[Ho
     url = server.database("house")
     urls = {"ASSETOPS_POSTGRES_URL": url, "ASSETOPS_LEDGER_URL": url}
     os.environ.update(urls)
-    with left_alone(House(root, urls, server)) as house:
+    with left_alone(House(root, urls, server=server, disk=disk)) as house:
         yield house
     for name in urls:
         del os.environ[name]

@@ -15,16 +15,19 @@ from pathlib import Path
 
 import dagster as dg
 from tests.end_to_end.observed import until
+from tests.faults.disk import Disk
 from tests.faults.server import Server
 
 from assetops.build import open_platform
 from assetops.cli.instance import open_instance
+from assetops.opened import Platform
 from assetops.resident.launcher import FORKED_TAG
 from assetops.settings import load_settings
 from assetops.warehouse import open_read_only
+from assetops.zone.folder import file_fingerprint
 
 PLATFORM = Path(__file__).parents[2] / "platform"
-FIRST_DAY = date(2026, 1, 8)
+FIRST_DAY, OLD_DAY = date(2026, 1, 8), date(2026, 1, 4)
 TICKETS = 20
 # `assetops up` without the UI; forked from the tests' template if they name one.
 UP = """
@@ -37,6 +40,7 @@ if "ASSETOPS_TEMPLATE" in os.environ:
     warm.warm_template = lambda settings: None
 up.supervise([Part("daemon", ["assetops.cli.daemon", "workspace.yaml"])], load_settings(Path.cwd()))
 """
+_BEGUN = dg.DagsterEventType.STEP_START
 # Seconds: on a machine that has other work, too.
 _PATIENCE = 150
 _DAEMON, _CODE_SERVER = "assetops.cli.part", "dagster\0api\0grpc"
@@ -46,9 +50,15 @@ class House:
     """A root, and the processes that work on it."""
 
     def __init__(
-        self, root: Path, environment: Mapping[str, str], server: Server | None = None
+        self,
+        root: Path,
+        environment: Mapping[str, str],
+        *,
+        server: Server | None = None,
+        disk: Disk | None = None,
     ) -> None:
-        self.root, self.server, self.days = root, server, 0
+        self.root, self.server, self.disk = root, server, disk
+        self.days, self.touched = 0, False
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("ASSETOPS_", "DAGSTER_"))}
         self.environment = {**clean, "PYTHONPATH": str(PLATFORM), **environment}
         self.landed = self._tickets()
@@ -69,6 +79,19 @@ class House:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def start_another(self) -> subprocess.Popen[str]:
+        """Start what a person starts, where it may run already."""
+        words = ["-c", "from assetops.cli import main; main()", "up", "--port", "0"]
+        return subprocess.Popen(
+            [sys.executable, *words],
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
 
     def stop(self) -> None:
         """Stop it as systemd does."""
@@ -107,6 +130,17 @@ class House:
             started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
         return [int(run.tags[FORKED_TAG].split()[-1]) for run in started if FORKED_TAG in run.tags]
 
+    def step_begun(self, step: str) -> None:
+        """Wait until a run that has not ended has begun a step."""
+        with self.instance() as instance:
+
+            def begun() -> bool:
+                runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+                events = [e for run in runs for e in instance.all_logs(run.run_id, of_type=_BEGUN)]
+                return any(event.step_key == step for event in events)
+
+            until(begun, seconds=_PATIENCE)
+
     def kill(self, which: Callable[[], list[int]]) -> int:
         """Kill processes once they are there, and return how many there were."""
         found = until(which, seconds=_PATIENCE)
@@ -127,22 +161,42 @@ class House:
     def land(self, *, bad: bool = False) -> None:
         """Let the file of another day land, in one moment."""
         self.days += 1
-        self._write(bad)
+        self._write(self.day(), bad=bad)
 
     def mend(self) -> None:
         """Let the file of the last day land again, as it should have been."""
-        self._write(bad=False)
+        self._write(self.day())
 
-    def _write(self, bad: bool) -> None:
-        day = FIRST_DAY + timedelta(days=self.days - 1)
-        topics = ("delivery", "refund", "weather" if bad else "other")
-        first = self.days * 1000
-        rows = [f"{first + n},7,{day} 0{n % 9}:15:00,{topics[n % 3]}" for n in range(TICKETS)]
-        file = self.root / f"landing/support/tickets/{day}.csv"
+    def land_late(self, number: int) -> None:
+        """Let the files of so many days before the first one land at once."""
+        for days in range(number):
+            self._write(OLD_DAY - timedelta(days=days), serial=10_000 + days)
+
+    def touch(self, version: int) -> None:
+        """Write the last day's file where it is, with other tickets and as many."""
+        self.touched = True
+        self._file(self.day()).write_text(self._text(self.day(), serial=20_000 + version))
+
+    def day(self) -> date:
+        """Return the last day of which a file has landed."""
+        return FIRST_DAY + timedelta(days=self.days - 1)
+
+    def _write(self, day: date, *, serial: int = 0, bad: bool = False) -> None:
+        file = self._file(day)
         hidden = file.with_name(f".{file.name}")
-        hidden.write_text("\n".join(["ticket_id,customer_id,opened_at,topic", *rows, ""]))
+        hidden.write_text(self._text(day, serial=serial or self.days, bad=bad))
         hidden.rename(file)
         self.landed += 0 if bad else TICKETS
+
+    def _text(self, day: date, *, serial: int, bad: bool = False) -> str:
+        topics = ("delivery", "refund", "weather" if bad else "other")
+        rows = [
+            f"{serial * 1000 + n},7,{day} 0{n % 9}:15:00,{topics[n % 3]}" for n in range(TICKETS)
+        ]
+        return "\n".join(["ticket_id,customer_id,opened_at,topic", *rows, ""])
+
+    def _file(self, day: date) -> Path:
+        return self.root / f"landing/support/tickets/{day}.csv"
 
     def instance(self) -> dg.DagsterInstance:
         os.chdir(self.root)
@@ -186,11 +240,7 @@ class House:
         """Check what must hold once nothing is under way, and what was bad is mended."""
         assert self.unfinished() == []
         platform = open_platform(self.root)
-        with platform.warehouse.connect() as connection:
-            sql = "select source, partition, fingerprint from _assetops.loads"
-            loads = connection.execute(sql).fetchall()
-        # Every batch that landed came in once, or was held back.
-        assert len(loads) == len(set(loads)) == 3 + self.days
+        files = self._assert_loaded_once(platform)
         assert len(self.rejected()) == mended
         # No half release, none that nobody knows of, and consumers see the last one.
         releases = platform.releases.list()
@@ -208,7 +258,26 @@ class House:
         assert event is not None
         tags = event.asset_materialization.tags if event.asset_materialization else {}
         assert tags["dagster/data_version"] == current.fingerprints["tickets_daily"]
-        assert len(days) == 3 + self.days
+        assert days == set(files)
+
+    def _assert_loaded_once(self, platform: Platform) -> dict[str, Path]:
+        """Check that raw holds what the files say, loaded once, and return them by their days."""
+        files = {file.stem: file for file in self._file(FIRST_DAY).parent.glob("*.csv")}
+        with platform.warehouse.connect() as connection:
+            sql = (
+                "select cast(partition as text), fingerprint from _assetops.loads order by load_id"
+            )
+            loads = connection.execute(sql).fetchall()
+            sql = "select cast(_partition as text), ticket_id from raw.tickets order by all"
+            rows = connection.execute(sql).fetchall()
+        assert len(loads) == len(set(loads))
+        # A file that was touched may have come in before, too.
+        assert self.touched or len(loads) == len(files)
+        assert dict(loads) == {day: file_fingerprint(file) for day, file in files.items()}
+        lines = {day: file.read_text().splitlines()[1:] for day, file in files.items()}
+        landed = [(day, int(line.split(",")[0])) for day in lines for line in lines[day]]
+        assert [(day, int(ticket)) for day, ticket in rows] == sorted(landed)
+        return files
 
 
 def pause(seconds: float) -> None:

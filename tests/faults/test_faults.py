@@ -4,14 +4,15 @@
 """
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from tests.faults import strikes
 from tests.faults.house import House, pause
 from tests.faults.server import Server
+from tests.faults.strikes import HERE, OF_THE_SERVER, Strike, cases, killed_with_its_host
 
 from assetops.cli.postgres_storage import PostgresStorage
 from assetops.ledger import server as ledger_server
@@ -32,7 +33,7 @@ def test_a_worker_the_daemon_and_all_at_once_are_killed(house: House, chance: ra
     house.settle()
     house.land()
     pause(chance.uniform(0, 1.5))
-    killed_with_its_host(house)
+    killed_with_its_host(house, chance)
     house.settle()
     house.assert_all_holds()
     house.stop()
@@ -74,49 +75,14 @@ def test_what_assetops_up_has_started_waits_for_a_server_that_is_not_there_yet(
         assert connection.scalar(sa.text("select 1")) == 1
 
 
-def killed_with_its_host(house: House) -> None:
-    house.kill(house.everything)
-    assert house.process
-    house.process.wait()
-    house.start()
-
-
-def worker(house: House) -> None:
-    house.kill(house.worker)
-
-
-def daemon(house: House) -> None:
-    house.kill(house.daemon)
-
-
-def code_server(house: House) -> None:
-    house.kill(house.code_server)
-
-
-def server_restarted(house: House) -> None:
-    assert house.server
-    house.server.stop()
-    house.server.start_after(0)
-
-
-def server_gone(house: House) -> None:
-    assert house.server
-    house.server.stop()
-    house.server.start_after(60)
-
-
-HERE = [worker, daemon, code_server, killed_with_its_host]
-Strike = Callable[[House], None]
-
-
 @pytest.mark.faults
-@pytest.mark.parametrize("strike", HERE)
+@pytest.mark.parametrize("strike", cases(HERE))
 def test_struck_on_sqlite(house: House, chance: random.Random, strike: Strike):
     struck(house, chance, strike)
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("strike", [*HERE, server_restarted, server_gone])
+@pytest.mark.parametrize("strike", cases(HERE | OF_THE_SERVER))
 def test_struck_on_postgres(house_on_postgres: House, chance: random.Random, strike: Strike):
     struck(house_on_postgres, chance, strike)
 
@@ -126,10 +92,9 @@ def struck(house: House, chance: random.Random, strike: Strike) -> None:
     house.start()
     house.settle()
     house.land()
-    if strike is not worker:
-        # There may be none by then.
+    if strike not in strikes.AT_ONCE:
         pause(chance.uniform(0, 4))
-    strike(house)
+    strike(house, chance)
     house.land()
     house.settle()
     # What is bad is held back, and so is what is published, until it is mended.

@@ -29,6 +29,8 @@ class Landed:
     partition: date | None
     # None while nobody has read it.
     fingerprint: str | None = None
+    # When a file that is not far had last changed before it was read.
+    changed_ns: int | None = None
     # The content that is in raw in its place; None if nothing is, or it is to be loaded anyway.
     stands: str | None = None
 
@@ -41,6 +43,8 @@ class Landed:
             yield Batch(
                 source=self.dataset.address,
                 file=file,
+                # Before the content is looked at: what changes in between is then noticed.
+                changed_ns=self.changed_ns if known else file.stat().st_ctime_ns,
                 fingerprint=known or file_fingerprint(file),
                 partition=self.partition,
                 as_of=self._as_of(),

@@ -14,9 +14,10 @@ from assetops.ingest.bad_rows import (
     take_out,
     with_unfit,
 )
-from assetops.ingest.candidate import read_text, type_candidate
+from assetops.ingest.candidate import type_candidate
 from assetops.ingest.quarantine import quarantine
 from assetops.ingest.raw import replace_partition
+from assetops.ingest.unchanged import read_unchanged
 from assetops.ingest.unfit import Unfit, set_aside
 from assetops.ledger import Ledger
 from assetops.model import (
@@ -80,12 +81,12 @@ class Loader:
             if not outcome.reasons:
                 outcome = _bring_in(connection, dataset, outcome, bad, run_id)
             elif bad is not None:
-                _keep_blocked(connection, dataset, batch, bad, run_id)
+                _keep_blocked(connection, dataset, outcome.batch, bad, run_id)
             drop_tables(connection, candidate)
         self.ledger.record_results(
             dataset.address,
             outcome.verdicts,
-            state=batch.fingerprint,
+            state=outcome.batch.fingerprint,
             run_id=run_id,
             partition=str(batch.partition) if batch.partition else None,
         )
@@ -102,8 +103,10 @@ class Loader:
         self, connection: Connection, dataset: Dataset, batch: Batch
     ) -> tuple[Outcome, BadRows | None]:
         candidate, unfit = candidate_of(dataset), None
+        batch, text = read_unchanged(connection, batch, dataset)
         try:
-            text = read_text(connection, batch.file, dataset)
+            if isinstance(text, IngestError):
+                raise text
             landed = count_rows(connection, text.quoted)
             discarded = take_out_discarded(connection, dataset, text, batch)
             if landed == discarded:

@@ -23,6 +23,8 @@ def pending(dataset: Dataset, landing: Zone, warehouse: Warehouse, memory: Memor
             dataset,
             file,
             day,
+            # First: what changes while it is read is then noticed.
+            changed_ns=None if file.far else file.look().changed,
             fingerprint=_content(file, known.get(str(day or ""))),
             stands=standing[day].fingerprint if day in standing else None,
         )

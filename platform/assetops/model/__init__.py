@@ -161,6 +161,8 @@ class Batch(Word):
     fingerprint: str
     partition: date | None = None
     as_of: datetime
+    # The file's st_ctime_ns when its fingerprint was taken, where that is known.
+    changed_ns: int | None = None
 
     def __str__(self) -> str:
         return f"{self.source} {self.partition}" if self.partition else self.source
