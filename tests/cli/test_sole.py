@@ -1,10 +1,14 @@
 """Two daemons never work on one instance, on one machine or through one server."""
 
+import fcntl
+import json
 import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import dagster as dg
 import pytest
@@ -79,6 +83,42 @@ def test_on_one_machine_the_second_daemon_is_told_which_process_is_the_first(
         process.communicate(timeout=60)
         with sole_daemon(instance, never):
             pass
+
+
+def test_on_one_warehouse_the_daemon_of_another_root_is_told(tmp_path: Path) -> None:
+    home, folders = tmp_path / "data", [tmp_path / "one", tmp_path / "other"]
+    for folder in folders:
+        folder.mkdir()
+    instances = [dg.DagsterInstance.from_config(str(folder)) for folder in folders]
+    with instances[0] as one, instances[1] as other, held(home / "daemon.lock"):
+        told = "Another daemon works on this warehouse: the first"
+        with pytest.raises(AssetOpsError, match=told), sole_daemon(other, never, home=home):
+            pass
+        # It has its own instance to itself.
+        with sole_daemon(one, never):
+            pass
+
+
+def test_a_daemon_waits_for_who_only_looks_whether_there_is_one(tmp_path: Path) -> None:
+    with (
+        dg.DagsterInstance.from_config(str(tmp_path)) as instance,
+        held(tmp_path / "daemon.lock") as file,
+    ):
+        threading.Timer(0.1, file.close).start()
+        with sole_daemon(instance, never, wait=60):
+            assert file.closed
+
+
+@contextmanager
+def held(path: Path) -> Iterator[IO[str]]:
+    """Hold a lock as another process does."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as file:
+        holder = {"holder": "the first", "pid": 1, "since": "then"}
+        file.write(json.dumps(holder))
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
 
 
 def test_through_one_server_the_second_daemon_is_told_on_which_host_the_first_is(

@@ -38,7 +38,9 @@ from assetops.cli.supervisor import Part
 from assetops.settings import load_settings
 if "ASSETOPS_TEMPLATE" in os.environ:
     warm.warm_template = lambda settings: None
-up.supervise([Part("daemon", ["assetops.cli.daemon", "workspace.yaml"])], load_settings(Path.cwd()))
+settings = load_settings(Path.cwd())
+with up.alone(settings):
+    up.supervise([Part("daemon", ["assetops.cli.daemon", "workspace.yaml"])], settings)
 """
 _BEGUN = dg.DagsterEventType.STEP_START
 # Seconds: on a machine that has other work, too.
@@ -58,6 +60,8 @@ class House:
         disk: Disk | None = None,
     ) -> None:
         self.root, self.server, self.disk = root, server, disk
+        # Beside a disk that is small.
+        self.log = (disk.folder.parent if disk else root.parent) / "up.log"
         self.days, self.touched = 0, False
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("ASSETOPS_", "DAGSTER_"))}
         self.environment = {**clean, "PYTHONPATH": str(PLATFORM), **environment}
@@ -70,7 +74,7 @@ class House:
 
     def start(self) -> None:
         """Start what `assetops up` starts; what it says is in a file."""
-        with (self.root / "up.log").open("ab") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", UP],
                 cwd=self.root,
@@ -80,13 +84,13 @@ class House:
                 start_new_session=True,
             )
 
-    def start_another(self) -> subprocess.Popen[str]:
-        """Start what a person starts, where it may run already."""
+    def start_another(self, root: Path, **environment: str) -> subprocess.Popen[str]:
+        """Start what a person starts, in a root, while this one runs."""
         words = ["-c", "from assetops.cli import main; main()", "up", "--port", "0"]
         return subprocess.Popen(
             [sys.executable, *words],
-            cwd=self.root,
-            env=self.environment,
+            cwd=root,
+            env={**self.environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -217,7 +221,7 @@ class House:
             until(lambda: self.seen() == self.landed, seconds=_PATIENCE)
             until(lambda: not self.unfinished(), seconds=_PATIENCE)
         except AssertionError as error:
-            said = (self.root / "up.log").read_text(errors="replace")[-6000:]
+            said = self.log.read_text(errors="replace")[-6000:]
             raise AssertionError(
                 f"{error}: {self.seen()} of {self.landed} seen, {self.unfinished()}\n{said}"
             ) from None

@@ -1,7 +1,8 @@
 """What strikes a platform at work, each by itself: `make faults` counts how often all has held."""
 
 import random
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -71,11 +72,24 @@ disk_full_publishing = partial(disk_full, step="release")
 
 
 def second_platform(house: House, chance: random.Random) -> None:
-    """Somebody starts `assetops up` where it runs already: it says so, and ends."""
-    second = house.start_another()
+    """Somebody starts `assetops up` where it runs already, perhaps while its daemon is dead."""
+    if chance.random() < 0.5:
+        house.kill(house.daemon)
+    second = house.start_another(house.root)
     said = second.communicate(timeout=120)[0]
     assert second.returncode == 2, said
-    assert "Another daemon works on this instance" in said
+    assert "Another one works on this instance: assetops up (pid" in said
+
+
+def second_root(house: House, _: random.Random) -> None:
+    """Somebody starts `assetops up` in another root, whose data is that of the first."""
+    other = house.log.parent / "other"
+    shutil.copytree(house.root, other, ignore=shutil.ignore_patterns("data"))
+    shared = {name: str(house.root / name) for name in ("data", "landing")}
+    second = house.start_another(other, **{f"ASSETOPS_{k.upper()}": v for k, v in shared.items()})
+    said = second.communicate(timeout=120)[0]
+    assert second.returncode == 2, said
+    assert "Another daemon works on this warehouse: the daemon of" in said
 
 
 HERE = {
@@ -89,14 +103,18 @@ HERE = {
     "disk_full_building": disk_full_building,
     "disk_full_publishing": disk_full_publishing,
     "second_platform": second_platform,
+    "second_root": second_root,
 }
 OF_THE_SERVER = {"server_restarted": server_restarted, "server_gone": server_gone}
 # These wait for what they strike, or strike while a file is new.
 AT_ONCE = [worker, touched, disk_full_ingesting, disk_full_building, disk_full_publishing]
 
 
-def cases(strikes: dict[str, Strike]) -> Iterable[Any]:
+def cases(strikes: dict[str, Strike]) -> list[Any]:
     """Return the cases of a test that is given each of the strikes."""
-    for name, strike in strikes.items():
-        marks = [pytest.mark.small_disk] if name.startswith("disk_full") else []
-        yield pytest.param(strike, id=name, marks=marks)
+    return [
+        pytest.param(
+            strike, id=name, marks=[pytest.mark.small_disk] if name.startswith("disk_full") else []
+        )
+        for name, strike in strikes.items()
+    ]

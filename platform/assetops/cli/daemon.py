@@ -33,6 +33,9 @@ from assetops.resident.coordinator import PromptRunCoordinator, QueueWatch
 from assetops.settings import load_settings
 from assetops.zone import landing_zone
 
+# A daemon that was killed may take a moment to be gone, and who looks after one is there for one.
+_WAIT_SECONDS = 5
+
 
 class PromptQueueDaemon(QueuedRunCoordinatorDaemon):
     """Launches what is in the queue, as Dagster's daemon does, as soon as somebody tells of it."""
@@ -69,12 +72,13 @@ def daemons_of(instance: dg.DagsterInstance) -> Iterator[DagsterDaemon[Any]]:
 def main(workspace: str) -> None:
     """Run the daemons until interrupted, if no others run on their instance."""
     setup_interrupt_handlers()
+    settings = load_settings(Path.cwd())
     with (
         contextlib.suppress(KeyboardInterrupt),
         capture_interrupts(),
         get_instance_for_cli() as instance,
-        sole_daemon(instance, _replaced),
-        keep_house(instance, load_settings(Path.cwd()).runs_days),
+        sole_daemon(instance, _replaced, home=settings.home, wait=_WAIT_SECONDS),
+        keep_house(instance, settings.runs_days),
         daemon_controller_from_instance(
             instance,
             workspace_load_target=WorkspaceFileTarget([workspace]),

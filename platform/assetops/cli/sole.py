@@ -6,8 +6,9 @@ Both end with the process that holds them.
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -20,6 +21,7 @@ from assetops.warehouse import WarehouseLock
 # Any number will do that nobody else takes; it is the lower half of Postgres' key.
 _KEY = 0x0A55E705
 _LOOK_SECONDS = 5
+_PAUSE_SECONDS = 0.2
 # A host that is switched off is missed after a minute, not after the two hours of the default.
 _MISS_A_HOST = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 _HOLDER = """
@@ -31,36 +33,50 @@ and database = (select oid from pg_catalog.pg_database where datname = current_d
 
 
 @contextmanager
-def sole_daemon(instance: dg.DagsterInstance, lost: Callable[[str], None]) -> Iterator[None]:
-    """Be the only daemon of an instance.
+def sole_daemon(
+    instance: dg.DagsterInstance,
+    lost: Callable[[str], None],
+    *,
+    home: Path | None = None,
+    wait: float = 0,
+) -> Iterator[None]:
+    """Be the only daemon of an instance, and of a warehouse.
 
     Args:
         instance: The instance.
         lost: Told who is it now, if Postgres went away and somebody else came first.
+        home: The folder of the warehouse, which another root's instance may work on, too.
+        wait: For how many seconds; who only looks whether there is one has the place for a moment.
 
     Raises:
         AssetOpsError: Another process is it; the message says which.
     """
-    lock = WarehouseLock(Path(instance.root_directory, "daemon.lock"), wait=0)
-    me = f"the daemon of {socket.gethostname()}"
-    try:
-        with lock.held(me, say=lambda _: None), _sole_on_the_server(instance, lost):
-            yield
-    except WarehouseBusy:
-        raise _another(lock.holder()) from None
+    folders = {"instance": Path(instance.root_directory), **({"warehouse": home} if home else {})}
+    with ExitStack() as stack:
+        for what, folder in folders.items():
+            lock = WarehouseLock(folder / "daemon.lock", wait=wait)
+            me = f"the daemon of {socket.gethostname()}"
+            try:
+                stack.enter_context(lock.held(me, say=lambda _: None))
+            except WarehouseBusy:
+                raise _another(lock.holder(), what) from None
+        stack.enter_context(_sole_on_the_server(instance, lost, wait))
+        yield
 
 
 @contextmanager
 def _sole_on_the_server(
-    instance: dg.DagsterInstance, lost: Callable[[str], None]
+    instance: dg.DagsterInstance, lost: Callable[[str], None], wait: float
 ) -> Iterator[None]:
     storage = instance.event_log_storage
     if not isinstance(storage, PostgresEvents):
         yield
         return
-    place = _Place(storage.postgres_url)
-    if not place.take():
-        raise _another(place.holder())
+    place, deadline = _Place(storage.postgres_url), time.monotonic() + wait
+    while not place.take():
+        if time.monotonic() >= deadline:
+            raise _another(place.holder())
+        time.sleep(_PAUSE_SECONDS)
     threading.Thread(target=place.keep, args=(lost,), daemon=True).start()
     try:
         yield
@@ -68,9 +84,9 @@ def _sole_on_the_server(
         place.leave()
 
 
-def _another(who: str) -> AssetOpsError:
+def _another(who: str, what: str = "instance") -> AssetOpsError:
     return AssetOpsError(
-        f"Another daemon works on this instance: {who}. Two would launch everything twice: stop "
+        f"Another daemon works on this {what}: {who}. Two would launch everything twice: stop "
         "that one first."
     )
 

@@ -3,8 +3,10 @@
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,8 +15,9 @@ import click
 
 from assetops.cli import enter_platform
 from assetops.cli.supervisor import Part, Supervisor
-from assetops.errors import AssetOpsError
+from assetops.errors import AssetOpsError, WarehouseBusy
 from assetops.settings import Settings, child_environment, dagster_home, with_template
+from assetops.warehouse import WarehouseLock
 
 if TYPE_CHECKING:
     from assetops.opened import Platform
@@ -31,18 +34,18 @@ def command(host: str, port: int) -> None:
     platform = enter_platform()
     settings = platform.settings
     _reject_taken(host, port)
-    _reject_second(settings)
-    click.echo(f"Dagster is at http://{host}:{port} in a few seconds. Ctrl-C stops it.")
-    serve_docs(platform)
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        click.echo("Whoever reaches that address can run everything: Dagster's UI has no login.")
-    supervise(
-        [
-            Part("UI", ["dagster_webserver", "-h", host, "-p", str(port), "-w", WORKSPACE]),
-            Part("daemon", ["assetops.cli.daemon", WORKSPACE]),
-        ],
-        settings,
-    )
+    with alone(settings):
+        click.echo(f"Dagster is at http://{host}:{port} in a few seconds. Ctrl-C stops it.")
+        serve_docs(platform)
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            click.echo("Whoever reaches that address can run everything: the UI has no login.")
+        supervise(
+            [
+                Part("UI", ["dagster_webserver", "-h", host, "-p", str(port), "-w", WORKSPACE]),
+                Part("daemon", ["assetops.cli.daemon", WORKSPACE]),
+            ],
+            settings,
+        )
 
 
 def serve_docs(platform: "Platform") -> None:
@@ -84,13 +87,30 @@ def supervise(parts: Sequence[Part], settings: Settings) -> None:
             warm.close()
 
 
-def _reject_second(settings: Settings) -> None:
-    """Say who works on the instance already, before anything is started."""
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Be the only `assetops up` of an instance, also while its daemon is being started again.
+
+    Raises:
+        AssetOpsError: Another one is there, or a daemon; said before anything is started.
+    """
     from assetops.cli.instance import open_instance
     from assetops.cli.sole import sole_daemon
 
-    with open_instance(settings) as instance, sole_daemon(instance, lambda _: None):
-        pass
+    with open_instance(settings) as instance:
+        lock = WarehouseLock(Path(instance.root_directory, "up.lock"), wait=0)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(lock.held("assetops up", say=lambda _: None))
+            except WarehouseBusy:
+                raise AssetOpsError(
+                    f"Another one works on this instance: {lock.holder()}. Stop that one first."
+                ) from None
+            with sole_daemon(instance, lambda _: None, home=settings.home):
+                pass
+            held = stack.pop_all()
+    with held:
+        yield
 
 
 def _reject_taken(host: str, port: int) -> None:
