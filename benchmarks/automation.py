@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,7 +33,9 @@ sys.path.insert(0, str(HERE / "automation_contest"))
 from platforms import (  # noqa: E402 (it lies beside this script)
     ASSETOPS,
     DAGSTER,
+    LANDING,
     LOST_SECONDS,
+    PUBLISHED,
     Running,
     desk,
     kept_up,
@@ -85,7 +88,7 @@ def reports(running: Running, asset: str, tries: int) -> Tries:
     for number in range(1, tries + 1):
         known = running.settled()
         before = time.time()
-        running.post(f"/report_asset_materialization/{asset}", data_version=str(number))
+        running.report(asset, number)
         begun = running.first_step(known)
         taken.append(begun - before if begun else None)
     return taken
@@ -120,21 +123,28 @@ def chain(root: Path, *, small: bool) -> dict[str, Tries]:
     return {"ours": taken, "peer": stock(root, lambda peer: reports(peer, "accounts", some))}
 
 
+def published(running: Running, file: Path, land_it: Callable[[], None], patience: int) -> Tries:
+    """Land a day, and wait until another file is in the place of the one that consumers read."""
+    running.settled()
+    before = file.stat().st_ino
+    land_it()
+    landed = time.time()
+    while (taken := time.time() - landed) < patience:
+        if file.stat().st_ino != before:
+            return [taken]
+        time.sleep(0.02)
+    return [None]
+
+
 def day(root: Path, *, small: bool) -> dict[str, Tries]:
     """Measure days, until consumers see them."""
     tries, orders = (2, 2000) if small else (50, 20_000)
     ours, aside, days = shop(root, tries, orders)
-    published, taken = ours / "data/dev/published/warehouse.duckdb", []
+    file, taken = ours / PUBLISHED, []
     with kept_up(ours, ASSETOPS, "up") as running:
         for name in days:
-            running.settled()
-            before = os.readlink(published)
-            land(aside, ours / "data/dev/landing/retail", name)
-            landed = time.time()
-            while os.readlink(published) == before and time.time() - landed < LOST_SECONDS:
-                time.sleep(0.02)
-            seen = time.time() - landed
-            taken.append(seen if seen < LOST_SECONDS else None)
+            land_it = partial(land, aside, ours / LANDING, name)
+            taken += published(running, file, land_it, LOST_SECONDS)
     return {"ours": taken}
 
 

@@ -20,6 +20,9 @@ REPO = HERE.parents[1]
 ASSETOPS = "from assetops.cli import main; main()"
 RETAIL = "from retail.cli import main; main()"
 DAGSTER = "from dagster._cli import main; main()"
+# Of the example shop.
+LANDING = Path("data/dev/landing/retail")
+PUBLISHED = Path("data/dev/published/warehouse.duckdb")
 # Longer than any default of the peer's: what has not begun by then never will.
 LOST_SECONDS = 90
 NEWEST = """{runsOrError(limit: 1) {... on Runs {results {runId status
@@ -54,6 +57,10 @@ class Running:
         with urllib.request.urlopen(request, timeout=60) as answer:
             found: dict[str, Any] = json.loads(answer.read())
         return found
+
+    def report(self, asset: str, number: int) -> None:
+        """Say that an asset was made."""
+        self.post(f"/report_asset_materialization/{asset}", data_version=str(number))
 
     def newest(self) -> dict[str, Any]:
         """Return the run that was asked for last."""
@@ -172,7 +179,7 @@ def shop(folder: Path, days: int, orders: int) -> tuple[Path, Path, list[str]]:
     called(folder, RETAIL, "simulate", *words, f"--out={aside}")
     named = [str(first + timedelta(days=number)) for number in range(days + 3)]
     for day in named[:3]:
-        land(aside, root / "data/dev/landing/retail", day)
+        land(aside, root / LANDING, day)
     called(root, ASSETOPS, "build")
     return root, aside, named[3:]
 
