@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from tests.postgres import new_database, shared_server
-from tests.processes import shared_template
+from tests.processes import forked_python, shared_template
 
+from assetops.dbt import command, manifest
 from assetops.dbt.manifest import refresh_manifest
 from assetops.dbt.profiles import located, read_profile
 from assetops.project import Project, load_project
-from assetops.settings import load_settings
+from assetops.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,6 +23,7 @@ _NOT_THE_ENGINE = ("dbt_project", "retail")
 # Their tests take most of the time, though they are few: seconds each, where others take a tenth.
 _LONG = ("end_to_end",), ("cli", "dbt", "dbt_project", "publish", "project")
 _IN_PROCESSES = "COVERAGE_PROCESS_CONFIG"
+DBT = ("-m", "dbt.cli.main")
 _ASKED = pytest.StashKey[dict[str, str]]()
 
 
@@ -38,6 +41,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     short = [item for item in items if item not in {*first, *second}]
     half = max(0, len(items) // 2 - len(first))
     items[:] = [*first, *short[:half], *second, *short[half:]]
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage more rarely, as the engine's commands do: it takes a tenth of the time."""
+    gc.set_threshold(50_000, 20, 5)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -74,6 +82,20 @@ def template(common_folder: Path) -> Iterator[Path]:
     """What the processes of tests are forked from: see tests/processes.py."""
     with shared_template(common_folder) as path:
         yield path
+
+
+@pytest.fixture(scope="session")
+def warm_dbt(template: Path) -> Iterator[None]:
+    """Where the engine, in this process, starts dbt as a command, let that be forked."""
+    cold = manifest.dbt_command
+
+    def warm(settings: Settings) -> list[str]:
+        return cold(settings) if settings.dbt_executable else [*forked_python(template), *DBT]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for caller in (manifest, command):
+            patch.setattr(caller, "dbt_command", warm)
+        yield
 
 
 @pytest.fixture(scope="session")

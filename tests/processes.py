@@ -6,9 +6,11 @@ one is what is tested, tests start that.
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +19,7 @@ from assetops.cli.warm import IMPORTS
 from assetops.resident.client import Forked, NoTemplate, connect, start_template
 
 PLATFORM = Path(__file__).parents[1] / "platform"
+FORKED = Path(__file__).with_name("forked.py")
 # Nothing of a project: where the package of the example business lies decides which root is built.
 WARM = (
     *(*IMPORTS, "pandas", "sklearn.cluster", "sklearn.ensemble", "sklearn.metrics"),
@@ -55,6 +58,24 @@ def shared_template(folder: Path) -> Iterator[Path]:
             connection = connect(path)
     with connection:
         yield path
+
+
+def forked_python(template: Path) -> list[str]:
+    """Return what starts Python as a command, in a process that is forked from a template."""
+    return [sys.executable, "-I", "-S", str(FORKED), str(template)]
+
+
+def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Return a folder that all processes of the tests share, made by the first that needs it."""
+    made = folder.with_name(f"{folder.name}.made")
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            # Whoever began before has failed.
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
+            made.touch()
+    return folder
 
 
 class Process:

@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from assetops.cli import run
 from assetops.warehouse import open_read_only
 
+pytestmark = pytest.mark.usefixtures("warm_dbt")
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # Where its own profile has dbt write.

@@ -9,7 +9,7 @@ from tests.dbt.school import make_school
 
 
 @pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def school(tmp_path_factory: pytest.TempPathFactory, warm_dbt: None) -> Iterator[Path]:
     root, before = make_school(tmp_path_factory.mktemp("school")), Path.cwd()
     os.chdir(root)
     yield root

@@ -43,7 +43,7 @@ sources:
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def town(tmp_path_factory: pytest.TempPathFactory, warm_dbt: None) -> Iterator[Path]:
     """A root whose sources are new, three hours old, a week old, and not there."""
     root, before = make_school(tmp_path_factory.mktemp("town")), Path.cwd()
     (root / "dbt_project/models/town.yml").write_text(YML)

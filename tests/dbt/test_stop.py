@@ -22,7 +22,7 @@ select count(*) as n from many a, many b, many c, {{{{ ref('quick') }}}}
 
 
 @pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def school(tmp_path_factory: pytest.TempPathFactory, warm_dbt: None) -> Iterator[Path]:
     root, before = tmp_path_factory.mktemp("school"), Path.cwd()
     slow = SLOW.format(began=root / "began", size=root / "size.csv")
     make_school(root, quick="select 1 as n", slow=slow)

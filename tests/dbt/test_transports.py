@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ import dagster as dg
 import pytest
 from dagster_dbt import DbtCliResource, dbt_assets
 from tests.dbt.school import build, events, recorded
-from tests.processes import PLATFORM
+from tests.processes import PLATFORM, forked_python
 
 from assetops.cli.outcome import Outcome
 from assetops.dbt import invoke
@@ -122,7 +123,7 @@ def test_dbt_beside_a_cold_command_tells_the_same(school: Path, inside: Any) -> 
 
 
 def test_dagster_dbt_itself_tells_what_we_tell_with_three_exceptions(
-    school: Path, inside: Any
+    school: Path, inside: Any, tmp_path: Path, template: Path
 ) -> None:
     """The differences are those that docs/dbt.md lists."""
     _, told, _ = inside
@@ -133,8 +134,11 @@ def test_dagster_dbt_itself_tells_what_we_tell_with_three_exceptions(
     def stock(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
         yield from dbt.cli(["build"], context=context, raise_on_error=False).stream()
 
-    executable = str(Path(sys.executable).with_name("dbt"))
-    dbt = DbtCliResource(project_dir=project, profiles_dir=project, dbt_executable=executable)
+    executable = tmp_path / "dbt"
+    words = shlex.join([*forked_python(template), "-m", "dbt.cli.main"])
+    executable.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    executable.chmod(0o755)
+    dbt = DbtCliResource(project_dir=project, profiles_dir=project, dbt_executable=str(executable))
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(
             [stock], instance=instance, resources={"dbt": dbt}, raise_on_error=False
@@ -178,11 +182,11 @@ def test_exactly_the_nodes_that_are_meant_are_selected_however_many_they_are(
 SOME = {"doubtful", "after_doubtful", "accepted_values_doubtful_age__10", "wrong"}
 
 # dbt Fusion cannot be had here: this one is dbt Core, which tells of its nodes as Fusion does.
-FUSION = f"""#!{sys.executable}
+FUSION = """#!{python}
 import json, os, subprocess, sys
 if "--version" in sys.argv:
     sys.exit(print("dbt-fusion 2.0.0"))
-dbt = [sys.executable, "-m", "dbt.cli.main", *sys.argv[1:]]
+dbt = [*{forked}, "-m", "dbt.cli.main", *sys.argv[1:]]
 environment = {{**os.environ, "DBT_LOG_LEVEL": "debug"}}
 process = subprocess.Popen(dbt, stdout=subprocess.PIPE, text=True, env=environment)
 for line in process.stdout:
@@ -193,10 +197,12 @@ sys.exit(process.wait())
 
 
 def test_another_dbt_that_speaks_as_fusion_does_is_understood(
-    school: Path, inside: Any, tmp_path: Path
+    school: Path, inside: Any, tmp_path: Path, template: Path
 ) -> None:
     _, told, _ = inside
-    (school / "fusion").write_text(FUSION)
+    (school / "fusion").write_text(
+        FUSION.format(python=sys.executable, forked=forked_python(template))
+    )
     (school / "fusion").chmod(0o755)
     platform = open_platform(school)
     settings = platform.settings.model_copy(update={"dbt_executable": "./fusion"})

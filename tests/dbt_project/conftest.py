@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
+from tests import processes
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 Row = Mapping[str, Any]
@@ -31,17 +32,26 @@ def _environment(**values: str) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def run_dbt(manifest: Manifest | None, warehouse: Path, *arguments: str) -> Any:
+def settings(warehouse: Path) -> dict[str, str]:
+    """Return what the project reads from the environment."""
+    return {"ASSETOPS_WAREHOUSE": str(warehouse), "ASSETOPS_ENV": "ci"}
+
+
+def places(folder: Path) -> list[str]:
+    """Return the arguments that tell dbt where to read and to write."""
+    written = str(folder / "target")
+    return [
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+        *("--target-path", written, "--log-path", written),
+        *("--quiet", "--log-level-file", "none"),
+    ]
+
+
+def run_dbt(manifest: Manifest, warehouse: Path, *arguments: str) -> Any:
     """Run dbt in this process on a warehouse; its target folder is the warehouse's."""
-    folder = str(warehouse.parent / "target")
-    with _environment(ASSETOPS_WAREHOUSE=str(warehouse), ASSETOPS_ENV="ci"):
+    with _environment(**settings(warehouse)):
         return dbtRunner(manifest=manifest).invoke(
-            [
-                *arguments,
-                *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-                *("--target-path", folder, "--log-path", folder),
-                *("--quiet", "--no-write-json", "--log-level-file", "none"),
-            ]
+            [*arguments, *places(warehouse.parent), "--no-write-json"]
         )
 
 
@@ -87,12 +97,11 @@ class Warehouse:
             connection.execute(
                 f"delete from raw.{table} where _partition is not distinct from ?", [day]
             )
-            for row in rows:
-                values = [row.get(name) for name in columns]
-                connection.execute(
-                    f"insert into raw.{table} values ({marks})",
-                    [*values, day, landed_at + timedelta(days=1), self._load_id],
-                )
+            if rows:
+                marks = ", ".join([f"({marks})"] * len(rows))
+                known = (day, landed_at + timedelta(days=1), self._load_id)
+                values = [v for row in rows for v in (*(row.get(c) for c in columns), *known)]
+                connection.execute(f"insert into raw.{table} values {marks}", values)
 
     def dbt(self, *arguments: str, good: bool = True) -> dict[str, str]:
         """Run dbt; return the status of each node by its name."""
@@ -117,11 +126,18 @@ class Warehouse:
 
 
 @pytest.fixture(scope="session")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    """The parsed project."""
-    outcome = run_dbt(None, tmp_path_factory.mktemp("parse") / "retail.duckdb", "parse")
-    assert outcome.success, outcome.exception
-    return outcome.result
+def manifest(common_folder: Path, template: Path) -> Manifest:
+    """The project, parsed once for all processes of the tests."""
+
+    def parse(folder: Path) -> None:
+        folder.mkdir()
+        environment = {**os.environ, **settings(folder / "retail.duckdb")}
+        words = ("-m", "dbt.cli.main", "parse", *places(folder))
+        done = processes.run(template, *words, folder=folder, environment=environment)
+        assert done.returncode == 0, done.stdout
+
+    folder = processes.made_once(common_folder / "dbt_project", parse)
+    return Manifest.from_msgpack((folder / "target" / "partial_parse.msgpack").read_bytes())
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 from tests import processes
+from tests.processes import made_once
 
 from assetops.build import build_definitions
 from assetops.cli import run
@@ -161,6 +162,7 @@ def bare(
     tmp_path_factory: pytest.TempPathFactory,
     template: Path,
     measured: dict[str, str],
+    warm_dbt: None,
 ) -> Shop:
     """A root in which nothing has landed, its dbt project parsed; no test may change it."""
     shop = Shop(make_root(tmp_path_factory.mktemp("bare") / "shop"), template, measured)
@@ -169,13 +171,18 @@ def bare(
 
 
 @pytest.fixture(scope="session")
-def built(bare: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def built(bare: Shop, common_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A shop with twelve days, built and published; no test may change it."""
-    shop = bare.copied(tmp_path_factory.mktemp("built"))
-    simulate(shop.root, DAYS, start=YESTERDAY - timedelta(days=DAYS - 1))
-    outcome = shop.build()
-    assert outcome.exit_code == 0, outcome.failures
-    return shop
+
+    def make(folder: Path) -> None:
+        shop = bare.copied(folder)
+        simulate(shop.root, DAYS, start=YESTERDAY - timedelta(days=DAYS - 1))
+        outcome = shop.build()
+        assert outcome.exit_code == 0, outcome.failures
+
+    root = made_once(common_folder / "built", make) / "shop"
+    # One of its own for each process of the tests: one process at a time has a warehouse.
+    return replace(bare, root=root).copied(tmp_path_factory.mktemp("built"))
 
 
 @pytest.fixture
@@ -185,19 +192,22 @@ def shop(built: Shop, tmp_path: Path) -> Shop:
 
 
 @pytest.fixture(scope="session")
-def built_behind(bare: Shop, built: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """The same shop, built before its last two days landed; no test may change it."""
-    shop = bare.copied(tmp_path_factory.mktemp("behind"))
+def built_behind(bare: Shop, built: Shop, common_folder: Path) -> Shop:
+    """The same shop, built before its last two days landed; it is only copied."""
     last = {str(YESTERDAY - timedelta(days=ago)) for ago in range(2)}
-    shutil.copytree(
-        built.landing,
-        shop.landing,
-        ignore=lambda _, names: [name for name in names if name.split(".")[0] in last],
-    )
-    outcome = shop.build()
-    assert outcome.exit_code == 0, outcome.failures
-    shutil.copytree(built.landing, shop.landing, dirs_exist_ok=True)
-    return shop
+
+    def make(folder: Path) -> None:
+        shop = bare.copied(folder)
+        shutil.copytree(
+            built.landing,
+            shop.landing,
+            ignore=lambda _, names: [name for name in names if name.split(".")[0] in last],
+        )
+        outcome = shop.build()
+        assert outcome.exit_code == 0, outcome.failures
+        shutil.copytree(built.landing, shop.landing, dirs_exist_ok=True)
+
+    return replace(bare, root=made_once(common_folder / "behind", make) / "shop")
 
 
 @pytest.fixture

@@ -180,7 +180,7 @@ def test_the_doctor_finds_all_well_and_names_what_is_not(shop) -> None:
 def test_the_doctor_says_what_is_wrong_with_a_contract(shop) -> None:
     yml = shop.root / "dbt_project/models/marts/orders.yml"
     yml.write_text(yml.read_text().replace("fresh_within", "fresh_witin"))
-    ill = shop.command("doctor")
+    ill = shop.say("doctor")
     assert ill.returncode == 2
     assert "Did you mean fresh_within?" in ill.stdout
 
