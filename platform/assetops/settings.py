@@ -260,6 +260,11 @@ def export(settings: Settings) -> None:
     os.environ.update(child_environment(settings))
 
 
+def tell_dagster_of_batches(most: int) -> None:
+    """Let Dagster hand over events of one moment together, unless it was told how many."""
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(most))
+
+
 def replace_environment(environment: Mapping[str, str]) -> None:
     """Let this process live in another environment than the one it was started in."""
     os.environ.clear()

@@ -2,11 +2,15 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._check import CheckError
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
@@ -68,3 +72,62 @@ def test_a_log_that_was_deleted_begins_anew(ours: dg.DagsterInstance, tmp_path: 
     run = dg.materialize([something], instance=ours)
     with stock(tmp_path) as other:
         assert other.all_logs(run.run_id)
+
+
+def made_of(file: Path) -> list[tuple[str, ...]]:
+    """Return what a file has in it but for rows, and which migrations it had."""
+    with sqlite3.connect(file) as connection:
+        tables = connection.execute("select type, name, sql from sqlite_master order by 1, 2")
+        return [*tables, *connection.execute("select version_num from alembic_version")]
+
+
+def test_the_log_of_a_run_is_made_as_dagster_makes_it(
+    ours: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    (tmp_path / "stock").mkdir()
+    with stock(tmp_path / "stock") as other:
+        files = [
+            Path(instance.event_log_storage._base_dir, f"{run.run_id}.db")  # type: ignore[attr-defined]
+            for instance in (ours, other)
+            for run in [dg.materialize([something], instance=instance)]
+        ]
+    assert made_of(files[0]) == made_of(files[1])
+    with sqlite3.connect(files[0]) as connection:
+        assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+def test_what_a_run_plans_is_stored_together(
+    ours: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dg.multi_asset(outs={"one": dg.AssetOut(), "other": dg.AssetOut()})
+    def two() -> tuple[int, int]:
+        return 1, 2
+
+    log, stored = ours.event_log_storage, []
+    store = log.store_event_batch
+
+    def seen(events: Any) -> None:
+        stored.append([event.dagster_event_type for event in events])
+        store(events)
+
+    monkeypatch.setattr(log, "store_event_batch", seen)
+    run = dg.materialize([two], instance=ours)
+    planned = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    assert [kinds for kinds in stored if planned in kinds] == [[planned, planned]]
+    # Nothing else of it is held back.
+    assert [len(kinds) for kinds in stored].count(1) == len(stored) - 1
+    assert sum(map(len, stored)) == len(ours.all_logs(run.run_id))
+
+
+def test_of_events_that_come_together_all_are_stored_or_none(ours: dg.DagsterInstance) -> None:
+    run = dg.materialize([something], instance=ours)
+    before = ours.all_logs(run.run_id)
+    newest = ours.event_log_storage.get_maximum_record_id()
+    (told,) = [event for event in before if event.asset_materialization]
+    bad: Any = SimpleNamespace(run_id=run.run_id, dagster_event=None)
+    with pytest.raises(CheckError):
+        ours.event_log_storage.store_event_batch([told, bad])
+    assert ours.all_logs(run.run_id) == before
+    assert ours.event_log_storage.get_maximum_record_id() == newest
+    ours.event_log_storage.store_event_batch([told, told])
+    assert len(ours.all_logs(run.run_id)) == len(before) + 2

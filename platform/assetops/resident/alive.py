@@ -37,13 +37,13 @@ def follow(root: str, run_id: str, event: DagsterEventType | None) -> None:
         run_id: The run that the event is of.
         event: What is about to be stored.
     """
-    path = _path(root, run_id)
     if event is DagsterEventType.RUN_START:
+        path = _path(root, run_id)
         with _guard:
             _let_go_of_ended()
             if (file := _locked(path)) is not None:
                 _held[path] = file
-    elif event in _LAST and path in _held:
+    elif event in _LAST and (path := _path(root, run_id)) in _held:
         # Not yet let go of: that the run has ended is written after its last event.
         _ended.add(path)
 
