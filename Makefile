@@ -4,8 +4,9 @@
 SHELL = /bin/sh
 .DEFAULT_GOAL := help
 
-# How many test processes; each also starts processes of its own.
-JOBS ?= 2
+# How many test processes; each also starts processes of its own, and waits for them: one more
+# than two cores have.
+JOBS ?= 3
 ENV := $(or $(ASSETOPS_ENV),dev)
 BIN := .venv/bin
 SQL := dbt_project/models dbt_project/snapshots dbt_project/tests

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from tests.postgres import new_database, shared_server
 from tests.processes import forked_python, shared_template
 
@@ -20,8 +22,11 @@ ROOT = Path(__file__).parents[1]
 
 # Their tests run the dbt project and the simulator, not the engine whose coverage is measured.
 _NOT_THE_ENGINE = ("dbt_project", "retail")
-# Their tests take most of the time, though they are few: seconds each, where others take a tenth.
-_LONG = ("end_to_end",), ("cli", "dbt", "dbt_project", "publish", "project")
+# What each process of the tests begins with: folders whose tests take seconds each, where others
+# take a tenth of one, and whose tests share what is built for them.
+_LONG = ("end_to_end",), ("dbt", "dbt_project", "publish"), ("faults", "cli", "project", "resident")
+# Of these, files whose tests take longest: at the end another process would wait for them.
+_LONGEST = ("test_kills.py", "test_faults.py", "test_partitions.py", "test_concurrency.py")
 _IN_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 DBT = ("-m", "dbt.cli.main")
 _ASKED = pytest.StashKey[dict[str, str]]()
@@ -30,17 +35,26 @@ _ASKED = pytest.StashKey[dict[str, str]]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Measure coverage where the engine is tested, and let no process wait for another at the end.
 
-    Measuring makes Python half as fast. Two processes begin with a half of the tests each, and
-    whoever is done first takes some of the other's last: each half begins with long ones, of
+    Measuring makes Python half as fast. Each process begins with its share of the tests, and
+    whoever is done first takes some of another's last: each share begins with long ones, of
     folders that share what is built for them, and ends with short ones.
     """
     for item in items:
         if item.path.parent.name in _NOT_THE_ENGINE:
             item.add_marker("no_cover")
-    first, second = ([i for i in items if i.path.parent.name in names] for names in _LONG)
-    short = [item for item in items if item not in {*first, *second}]
-    half = max(0, len(items) // 2 - len(first))
-    items[:] = [*first, *short[:half], *second, *short[half:]]
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    longest = sorted(items, key=lambda item: item.path.name not in _LONGEST)
+    long = [[i for i in longest if i.path.parent.name in names] for names in _LONG]
+    while len(long) > processes:
+        long[-2:] = [long[-2] + long[-1]]
+    begun = {item for share in long for item in share}
+    short = [item for item in items if item not in begun]
+    size, items[:] = len(items) // processes, []
+    for share in long:
+        rest = max(0, size - len(share))
+        items += [*share, *short[:rest]]
+        del short[:rest]
+    items += short
 
 
 def pytest_collection_finish() -> None:
@@ -53,6 +67,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let processes that tests start be, unless a test asks for them to be measured."""
     if asked := os.environ.pop(_IN_PROCESSES, None):
         item.config.stash[_ASKED] = {_IN_PROCESSES: asked}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations_read_once() -> Iterator[None]:
+    """Dagster reads all its migrations whenever it opens an instance, and they stay the same."""
+    read, known = ScriptDirectory.from_config, dict[str | None, ScriptDirectory]()
+
+    def remembered(config: Config) -> ScriptDirectory:
+        place = config.get_main_option("script_location")
+        return known.get(place) or known.setdefault(place, read(config))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", remembered)
+        yield
 
 
 @pytest.fixture(scope="session")
