@@ -3,7 +3,6 @@
 import os
 import shutil
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 from tests.end_to_end.conftest import DAYS, YESTERDAY, Shop, simulate
@@ -164,8 +163,10 @@ def test_a_bad_day_holds_back_what_is_published_and_no_other_day(behind):
     assert_dagster_knows(behind, landed(behind))
 
 
-def test_days_built_one_by_one_equal_all_in_one_run(empty_shop, tmp_path: Path):
+def test_days_built_one_by_one_from_far_equal_all_in_one_run(empty_shop, tmp_path, monkeypatch):
     shop, number = empty_shop, 3
+    # Read by fsspec, as from a store.
+    monkeypatch.setenv("ASSETOPS_LANDING", f"local://{shop.landing.parent}")
     whole = tmp_path / "whole"
     simulate(whole, number, start=day(0))
     source = whole / "data/dev/landing/retail"
@@ -179,6 +180,7 @@ def test_days_built_one_by_one_equal_all_in_one_run(empty_shop, tmp_path: Path):
         )
         assert build(shop) == "Release"
         assert str(today) in partitions(shop, "marts", "orders")
+    assert list((shop.platform.settings.home / "fetched").iterdir()) == []
     assert full_rebuild_changes_nothing(shop)
 
 

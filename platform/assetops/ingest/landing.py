@@ -108,7 +108,7 @@ def landing_days(
     try:
         first = next(iter(landed_days(sources, zone)), None)
     except LandingError as error:
-        logging.getLogger(__name__).warning("%s", error)
+        logging.getLogger(__name__).info("%s", error)
         first = memory.first_day(source.address for source in sources)
     # A partition is the day a batch landed: today's may be here before the day is over.
     start = first or datetime.now(UTC).date()
