@@ -70,6 +70,12 @@ class GateFailed(BadData):
     """A critical check failed."""
 
 
+def sentence(said: str) -> str:
+    """Return what pydantic says of a value as a sentence, in the words of whoever refused it."""
+    said = said.removeprefix("Value error, ")
+    return said if said.endswith((".", "?")) else f"{said}."
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` Did you mean X?` for the nearest known word, or nothing."""
     nearest = get_close_matches(word, list(known), n=1, cutoff=0.5)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from assetops.dbt_tests import meta_of, tested_node, tests_by_node
-from assetops.errors import ConfigError, ContractError, did_you_mean
+from assetops.errors import ConfigError, ContractError, did_you_mean, sentence
 from assetops.marts import fit_test_names, with_fit_keys, with_marts, with_sources_made_here
 from assetops.model import (
     MASK,
@@ -270,7 +270,7 @@ def mistake(kind: type[BaseModel], error: Mapping[str, Any], block: str = "contr
         return f"{key} is missing."
     # A URL that should not be there may have a password in it.
     said = MASK if "://" in (plain := repr(error["input"])) else plain
-    return f"{key} is {said}: {error['msg']}."
+    return f"{key} is {said}: {sentence(error['msg'])}"
 
 
 def _fields_at(kind: type[BaseModel], path: list[str]) -> list[str]:

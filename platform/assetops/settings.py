@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from assetops.errors import CheckCouldNotRun, ConfigError, did_you_mean
+from assetops.errors import CheckCouldNotRun, ConfigError, did_you_mean, sentence
 from assetops.model.places import Place
 from assetops.settings_file import written_settings
 
@@ -230,8 +230,7 @@ def load_settings(root: Path, environ: Mapping[str, str] | None = None) -> Setti
     except ValidationError as error:
         first = error.errors()[0]
         # The value itself stays out of the message: a setting may hold a password.
-        said = str(first["msg"]).removeprefix("Value error, ")
-        raise ConfigError(f"{sources[str(first['loc'][0])]}: {said}.") from None
+        raise ConfigError(f"{sources[str(first['loc'][0])]}: {sentence(first['msg'])}") from None
 
 
 def connection_url(variable: str) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from assetops.errors import CheckCouldNotRun, did_you_mean
+from assetops.errors import CheckCouldNotRun, did_you_mean, sentence
 from assetops.model import Duration, Format, Relation, Word, quote, timedelta_of
 from assetops.quality.suites.counterparts import Connection as Variable
 from assetops.quality.suites.counterparts import Table
@@ -133,7 +133,7 @@ def input_mistakes(block: Any) -> Iterator[tuple[str, str]]:
             elif found["type"] == "missing":
                 yield f"{where} is missing.", path[-2] if path[1:] else "input"
             else:
-                yield f"{where}: {found['msg'].removeprefix('Value error, ')}.", word
+                yield f"{where}: {sentence(found['msg'])}", word
 
 
 def prepared(
