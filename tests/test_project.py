@@ -87,12 +87,13 @@ def test_an_unknown_key_inside_a_block_is_found_too(tmp_path: Path) -> None:
         ({"ready_by": {"at": "25:99", "timezone": "UTC"}}, "ready_by.at is '25:99'"),
         ({"ingest": {"path": "a.csv"}}, "ingest.format is missing"),
         ({"ingest": {"path": "a.csv", "format": "xml"}}, "ingest.format is 'xml'"),
-        (
-            {"automate": "on_updat"},
-            "automate is 'on_updat': expected .* Did you mean on_update[?]$",
-        ),
+        ({"automate": "on_updat"}, "'on_updat': expected .* Did you mean on_update[?]$"),
         ({"wait_for": "20"}, "wait_for is '20': expected all, or a number .* 20[.]$"),
         ({"automate": 'on_cron("0 25 * * *")'}, "'0 25 [*] [*] [*]' is no cron line"),
+        (
+            {"automate": 'on_cron("0 6 * * *", "Europe/Berln")'},
+            "expected an IANA time zone such as .* UTC[.] Did you mean Europe/Berlin[?]$",
+        ),
     ],
 )
 def test_a_malformed_value_is_named_with_what_was_expected(

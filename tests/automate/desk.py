@@ -15,7 +15,7 @@ from assetops.automate.news import Landing
 from assetops.ingest.landing import Landed, landed_files
 from assetops.ledger import Ledger
 from assetops.ledger.landed import Memory
-from assetops.model import Batch, Contract, Dataset, Ingest, Kind, Relation
+from assetops.model import Batch, Contract, Cron, Dataset, Ingest, Kind, Relation
 from assetops.zone import Zone
 from assetops.zone.folder import Folder
 
@@ -96,7 +96,7 @@ def audited() -> None:
     """What a person asks for."""
 
 
-daily = Automated(Policy(cron="0 6 * * *"))
+daily = Automated(Policy(cron=Cron("0 6 * * *")))
 
 
 @dg.asset(deps=[sales], automation_condition=daily)

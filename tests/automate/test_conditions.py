@@ -1,7 +1,7 @@
 """What is asked for and what is not, on Dagster's own evaluation of small graphs."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -9,8 +9,9 @@ import pytest
 
 from assetops.automate.asking import SENSOR, Asking, AutomationSensor
 from assetops.automate.conditions import Automated, decided_now
-from assetops.automate.decide import Decision, State
+from assetops.automate.decide import Decision, State, last_time
 from assetops.automate.graph import Policy
+from assetops.model import Cron
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -201,13 +202,34 @@ def test_a_view_between_two_that_are_made_keeps_them_in_order() -> None:
 
 
 def test_who_has_a_time_waits_for_it_and_is_asked_for_once_then() -> None:
-    world = World(OUTSIDE, made_of("a", "outside", policy=Policy(cron="0 6 * * *")))
+    world = World(OUTSIDE, made_of("a", "outside", policy=Policy(cron=Cron("0 6 * * *"))))
     world.settle()
     world.report("outside")
     assert world.decisions()["a"].state is State.NOT_DUE
     assert world.decisions()["a"].why == "it is asked for at 0 6 * * * (UTC)"
     tomorrow = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 86400, UTC)
     assert world.decisions(tomorrow)["a"].state is State.REQUESTED
+
+
+HALF_PAST_TWO, EIGHT = Cron("30 2 * * *", "Europe/Berlin"), Cron("0 8 * * *", "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("cron", "before", "at"),
+    [
+        (EIGHT, "2027-03-27 07:00", "2027-03-28 06:00"),
+        (EIGHT, "2027-10-30 06:00", "2027-10-31 07:00"),
+        # Half past two is left out on the one day, and comes twice on the other.
+        (HALF_PAST_TWO, "2027-03-27 01:30", "2027-03-28 01:00"),
+        (HALF_PAST_TWO, "2027-10-30 00:30", "2027-10-31 01:30"),
+        (HALF_PAST_TWO, "2027-10-31 01:30", "2027-11-01 01:30"),
+    ],
+)
+def test_a_time_is_by_the_clocks_of_its_place_once_a_day(cron: Cron, before: str, at: str) -> None:
+    earlier, moment = (datetime.fromisoformat(f"{text}+00:00") for text in (before, at))
+    second = timedelta(seconds=1)
+    assert last_time(cron, moment - second).timestamp() == earlier.timestamp()
+    assert last_time(cron, moment + second).timestamp() == moment.timestamp()
 
 
 def test_who_waits_for_a_parent_in_progress_joins_what_it_brings() -> None:

@@ -41,9 +41,10 @@ def test_what_says_nothing_follows_its_parents(tmp_path: Path) -> None:
 
 
 def test_a_time_is_part_of_the_condition_and_its_name(tmp_path: Path) -> None:
-    condition = python_made(segments(tmp_path, automate='on_cron("0 6 * * 1")'))
-    assert isinstance(condition, Automated)
-    assert condition.name == 'on_cron("0 6 * * 1")'
+    for said in ('on_cron("0 6 * * 1")', 'on_cron("0 6 * * 1", "Europe/Berlin")'):
+        condition = python_made(segments(tmp_path, automate=said))
+        assert isinstance(condition, Automated)
+        assert condition.name == said
 
 
 @pytest.mark.parametrize("policy", ["manual", "on_schedule"])

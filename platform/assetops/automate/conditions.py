@@ -93,7 +93,11 @@ class Automated(_Ours):
     @property
     def name(self) -> str:
         """The policy, as contracts write it."""
-        return f'on_cron("{self.policy.cron}")' if self.policy.cron else "on_update"
+        cron = self.policy.cron
+        if cron is None:
+            return "on_update"
+        zone = f', "{cron.timezone}"' if cron.timezone != "UTC" else ""
+        return f'on_cron("{cron.line}"{zone})'
 
     @property
     def description(self) -> str:

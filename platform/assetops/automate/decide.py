@@ -14,6 +14,7 @@ from dagster._utils.schedules import reverse_cron_string_iterator
 
 from assetops.automate.facts import Attempt, Facts, Made
 from assetops.automate.graph import Graph, Place
+from assetops.model import Cron
 
 
 class State(IntEnum):
@@ -108,7 +109,7 @@ class Deciding:
         if objections := self._objections(others):
             yield State.BLOCKED, "; ".join(objections)
         if not self._is_due(place):
-            yield State.NOT_DUE, f"it is asked for at {place.policy.cron} (UTC)"
+            yield State.NOT_DUE, f"it is asked for at {place.policy.cron}"
         attempt = None if joins else facts.attempt(key)
         if attempt and not attempt.run.is_finished:
             yield State.IN_PROGRESS, f"run {attempt.run.run_id[:8]} is to make it"
@@ -211,8 +212,7 @@ class Deciding:
             return True
         if self.facts.made(place.key) is None and self.facts.attempt(place.key) is None:
             return True
-        occasion = next(reverse_cron_string_iterator(self.now.timestamp(), cron, "UTC"))
-        return self._last_begun(place.key) < occasion.timestamp()
+        return self._last_begun(place.key) < last_time(cron, self.now).timestamp()
 
     def _is_due_anyway(self, place: Place) -> bool:
         """Say whether its time has come, though nobody tells of news in what it is made of."""
@@ -220,6 +220,15 @@ class Deciding:
             return False
         told = [self.facts.made(parent) is not None for parent in place.sources]
         return not all(told or [False]) and self._is_due(place)
+
+
+def last_time(cron: Cron, now: datetime) -> datetime:
+    """Return the last of some times that has come.
+
+    On the day on which a time is left out by the clocks it comes with the next hour, and where one
+    comes twice it is the second.
+    """
+    return next(reverse_cron_string_iterator(now.timestamp(), *cron))
 
 
 def _named(keys: Collection[dg.AssetKey]) -> str:

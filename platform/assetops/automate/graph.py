@@ -8,13 +8,15 @@ from weakref import WeakKeyDictionary
 import dagster as dg
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
+from assetops.model import Cron
+
 
 @dataclass(frozen=True)
 class Policy:
     """When an asset is asked for, and what else its condition has to know of it."""
 
-    # Only when this cron line's time has come; None: as soon as there are news.
-    cron: str | None = None
+    # Only when such a time has come; None: as soon as there are news.
+    cron: Cron | None = None
     # A view without checks shows its parents' news by itself.
     passes: bool = False
     # It is what consumers see of a mart: a run publishes the marts that it has built.

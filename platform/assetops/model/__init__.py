@@ -24,7 +24,7 @@ from assetops.model.contract import (
     cron_of,
     timedelta_of,
 )
-from assetops.model.cron import CRON, is_cron
+from assetops.model.cron import CRON, Cron, is_cron
 
 __all__ = [
     "CRON",
@@ -33,6 +33,7 @@ __all__ = [
     "ON_UPDATE",
     "ColumnContract",
     "Contract",
+    "Cron",
     "Duration",
     "Format",
     "Ingest",

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from assetops.errors import did_you_mean
-from assetops.model.cron import CRON, is_cron
+from assetops.model.cron import CRON, Cron, is_cron
 
 
 class Word(BaseModel):
@@ -35,7 +35,10 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError("expected an IANA time zone such as America/Toronto or UTC") from None
+        near = did_you_mean(name, available_timezones())
+        raise ValueError(
+            f"expected an IANA time zone such as America/Toronto or UTC.{near}"
+        ) from None
     return name
 
 
@@ -64,13 +67,13 @@ def _owner(text: str) -> str:
 # When an asset is asked for without anybody asking.
 ON_UPDATE, ON_SCHEDULE, MANUAL = "on_update", "on_schedule", "manual"
 _POLICIES = (ON_UPDATE, ON_SCHEDULE, "on_cron", MANUAL)
-_ON_CRON = re.compile(r"""on_cron\((["']?)(.*)\1\)""")
+_ON_CRON = re.compile(r"""on_cron\((["']?)(.*?)\1(?:,\s*(["'])(.*)\3\s*)?\)""")
 
 
-def cron_of(policy: str) -> str | None:
-    """Return the cron line of a policy such as on_cron("0 6 * * *"); None of another policy."""
+def cron_of(policy: str) -> Cron | None:
+    """Return the times of a policy such as on_cron("0 6 * * *"); None of another policy."""
     found = _ON_CRON.fullmatch(policy)
-    return found[2] if found else None
+    return Cron(found[2], found[4] or "UTC") if found else None
 
 
 def _policy(text: str) -> str:
@@ -78,8 +81,10 @@ def _policy(text: str) -> str:
     if cron is None and text not in (ON_UPDATE, ON_SCHEDULE, MANUAL):
         near = did_you_mean(text.partition("(")[0], _POLICIES)
         raise ValueError(f'expected on_update, on_schedule, on_cron("0 6 * * *") or manual.{near}')
-    if cron is not None and not is_cron(cron):
-        raise ValueError(f"{cron!r} is no {CRON}")
+    if cron is not None and not is_cron(cron.line):
+        raise ValueError(f"{cron.line!r} is no {CRON}")
+    if cron is not None:
+        _zone(cron.timezone)
     return text
 
 

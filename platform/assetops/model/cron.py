@@ -1,6 +1,7 @@
 """What a cron line may say: five fields, as Dagster reads them, known without Dagster."""
 
 import re
+from typing import NamedTuple
 
 CRON = "cron line of five fields, such as 0 3 * * 0"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -14,6 +15,16 @@ _FIELDS: tuple[tuple[int, int, tuple[str, ...]], ...] = (
     (0, 7, _DAYS),
 )
 _PART = re.compile(r"(\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
+
+
+class Cron(NamedTuple):
+    """Times that come again, by the clocks of a place."""
+
+    line: str
+    timezone: str = "UTC"
+
+    def __str__(self) -> str:
+        return f"{self.line} ({self.timezone})"
 
 
 def is_cron(text: str) -> bool:
