@@ -138,7 +138,7 @@ def published(running: Running, file: Path, land_it: Callable[[], None], patienc
 
 def day(root: Path, *, small: bool) -> dict[str, Tries]:
     """Measure days, until consumers see them."""
-    tries, orders = (2, 2000) if small else (50, 20_000)
+    tries, orders = (2, 2000) if small else (10, 20_000)
     ours, aside, days = shop(root, tries, orders)
     file, taken = ours / PUBLISHED, []
     with kept_up(ours, ASSETOPS, "up") as running:
