@@ -131,3 +131,18 @@ def test_of_events_that_come_together_all_are_stored_or_none(ours: dg.DagsterIns
     assert ours.event_log_storage.get_maximum_record_id() == newest
     ours.event_log_storage.store_event_batch([told, told])
     assert len(ours.all_logs(run.run_id)) == len(before) + 2
+
+
+def test_an_asset_that_was_wiped_has_no_event_until_it_is_made_again(
+    ours: dg.DagsterInstance,
+) -> None:
+    key = dg.AssetKey("something")
+    for _ in range(2):
+        made = dg.materialize([something], instance=ours).run_id
+        (record,) = ours.get_asset_records([key])
+        assert record.asset_entry.last_run_id == made
+        told = record.asset_entry.last_materialization
+        assert told is not None
+        assert told.run_id == made
+        ours.wipe_assets([key])
+        assert ours.get_latest_materialization_event(key) is None

@@ -8,14 +8,16 @@ makes five transactions of an event, and many of events that come at once.
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 from threading import get_ident
 from typing import Any, Self
 
+import dagster as dg
 import sqlalchemy as sa
+from dagster._core.event_api import EventLogRecord
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
@@ -30,7 +32,7 @@ from dagster._core.storage.sqlite_storage import (
     _runs_directory,
     _schedule_directory,
 )
-from dagster._serdes import ConfigurableClassData
+from dagster._serdes import ConfigurableClassData, deserialize_value
 
 from assetops.resident import alive
 from assetops.settings import tell_dagster_of_batches
@@ -68,8 +70,7 @@ class _KeptOpen(SqliteEventLogStorage):
     def __init__(self, base_dir: str) -> None:
         # By shard, the one used last at the end, and the file that was opened.
         self._engines: dict[str, tuple[sa.Engine, int]] = {}
-        self._tables: set[str] = set()
-        self._has_columns = False
+        self._there: set[str] = set()
         # The thread that is storing, and its transactions, by shard.
         self._storing: int | None = None
         self._begun: dict[str, sa.Connection] = {}
@@ -166,15 +167,39 @@ class _KeptOpen(SqliteEventLogStorage):
 
     def has_table(self, table_name: str) -> bool:
         """Say whether there is such a table; Dagster asks each time, and tables stay."""
-        if table_name not in self._tables and super().has_table(table_name):
-            self._tables.add(table_name)
-        return table_name in self._tables
+        return self._is_there(table_name, lambda: super(_KeptOpen, self).has_table(table_name))
 
-    def _has_asset_key_index_cols_on_connection(self, conn: sa.Connection) -> bool:
-        # Of each event of an asset, with a look at all columns; they stay, too.
-        if not self._has_columns:
-            self._has_columns = super()._has_asset_key_index_cols_on_connection(conn)
-        return self._has_columns
+    def has_secondary_index(self, name: str) -> bool:
+        """Say whether old events were gone through for an index; that is not undone."""
+        return self._is_there(name, lambda: super(_KeptOpen, self).has_secondary_index(name))
+
+    def has_asset_key_col(self, column_name: str) -> bool:
+        """Say whether the index has such a column."""
+        ask = super().has_asset_key_col
+        return self._is_there(f"column {column_name}", lambda: ask(column_name))
+
+    def _has_asset_key_col_on_connection(self, conn: sa.Connection, column_name: str) -> bool:
+        ask = super()._has_asset_key_col_on_connection
+        return self._is_there(f"column {column_name}", lambda: ask(conn, column_name))
+
+    def _is_there(self, what: str, ask: Callable[[], bool]) -> bool:
+        if what not in self._there and ask():
+            self._there.add(what)
+        return what in self._there
+
+    def _get_latest_materialization_records(
+        self, raw_asset_rows: Iterable[Any]
+    ) -> Mapping[dg.AssetKey, EventLogRecord | None]:
+        """Read what is beside the assets; Dagster then looks for others', though there be none."""
+        found, others = dict[dg.AssetKey, EventLogRecord | None](), []
+        for row in raw_asset_rows:
+            told = row["last_materialization"] if row["asset_details"] is None else None
+            record = deserialize_value(told) if told else None
+            if isinstance(record, EventLogRecord) and record.asset_key:
+                found[record.asset_key] = record
+            else:
+                others.append(row)
+        return {**found, **super()._get_latest_materialization_records(others)} if others else found
 
     def dispose(self) -> None:
         """Let go of the files."""

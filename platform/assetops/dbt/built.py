@@ -1,7 +1,7 @@
 """What people look for in the event of a table that dbt has built: rows, columns and its code."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +61,14 @@ class BuiltTables:
             raise
         except BaseException:
             # Also when the run is stopped: what dbt has built until then is there.
-            yield from map(self._with_facts, held)
+            yield from self._all_with_facts(held)
             raise
-        yield from map(self._with_facts, held)
+        yield from self._all_with_facts(held)
+
+    def _all_with_facts(self, events: Sequence[dg.Output[Any]]) -> Iterator[dg.Output[Any]]:
+        # Held open, so that each look at a table does not open the file anew.
+        with self.warehouse.connect() if events else nullcontext():
+            yield from map(self._with_facts, events)
 
     def _with_facts(self, event: dg.Output[Any]) -> dg.Output[Any]:
         dataset = self.datasets[event.output_name]

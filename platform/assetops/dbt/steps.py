@@ -17,6 +17,7 @@ from typing import IO, Any
 import dagster as dg
 
 from assetops.dbt.cut import Cut, Part
+from assetops.dbt.early import import_dagster_dbt
 from assetops.model import Kind
 from assetops.project import key_of_files
 
@@ -36,6 +37,7 @@ def steps_of(cut: Cut, partitions: dg.PartitionsDefinition[str] | None) -> list[
     kept = project.settings.dbt_target / "steps.pickle"
     steps = _kept(kept, key, project.settings.dbt_project)
     if steps is None:
+        import_dagster_dbt()
         from assetops.dbt.specs import translated
 
         steps = list(translated(cut))
