@@ -71,3 +71,13 @@ def test_a_mistake_in_what_is_written_names_file_and_key(
 def test_a_pyproject_that_only_speaks_of_settings_has_none(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\n# See [tool.assetops]\nname = 'x'\n")
     assert load_settings(tmp_path, {}).landing is None
+
+
+def test_variables_for_dbt_are_json_or_a_table(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.assetops]\ndbt_vars = {country = "ca"}\n')
+    assert load_settings(tmp_path, {}).dbt_vars == '{"country": "ca"}'
+    given = load_settings(tmp_path, {"ASSETOPS_DBT_VARS": '{"country":"de"}'})
+    assert given.dbt_vars == '{"country": "de"}'
+    for wrong in ("country: ca", '["ca"]'):
+        with pytest.raises(ConfigError, match=r"^ASSETOPS_DBT_VARS: expected .* JSON object"):
+            load_settings(tmp_path, {"ASSETOPS_DBT_VARS": wrong})

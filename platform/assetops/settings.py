@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assetops.errors import CheckCouldNotRun, ConfigError, did_you_mean, sentence
 from assetops.model.places import Place
+from assetops.model.variables import Variables
 from assetops.settings_file import written_settings
 
 # With less, the uniqueness of fifty million rows is counted in twice as many parts.
@@ -52,6 +53,7 @@ class Settings(BaseModel):
     target: str | None = Field(
         default=None, description="The target in profiles.yml; by default that of the env's name."
     )
+    dbt_vars: Variables = Field(default="{}", description="Variables for dbt, as for its --vars.")
     publish: Literal["contracts", "marts"] = Field(
         default="contracts",
         description="What is published: what contracts say, or besides it what looks like a mart.",

@@ -79,9 +79,11 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(acme: Path) -> Path:
     """The platform around it, built once; `said.json` is what the commands have printed."""
     before, root = state(acme), acme.parent / "platform_of_acme"
-    made = say(
-        acme.parent, "init", root.name, "--dbt-project", "acme", "--profiles-dir", "acme/profiles"
-    )
+    where = ("--dbt-project", "acme", "--profiles-dir", "acme/profiles")
+    missed = say(acme.parent, "init", root.name, *where)
+    assert (missed.returncode, root.exists()) == (2, False)
+    assert "Required var 'stage' not found" in missed.stderr
+    made = say(acme.parent, "init", root.name, *where, "--vars", '{"stage": "Stag-ing"}')
     assert made.returncode == 0, made.stderr
     suite = root / "gx/expectations/Legacy-App/Orders.json"
     suite.parent.mkdir()

@@ -31,8 +31,14 @@ _COUNTED = ("source", "seed", "model", "snapshot", "test", "unit_test", "exposur
     "--profiles-dir", type=_FOLDER, help="Where its profiles.yml is, if dbt must be told."
 )
 @click.option("--target", help="The target to build in, if not that of the environment's name.")
+@click.option("--vars", "variables", help="What dbt is to be given as --vars, a JSON object.")
 def command(
-    folder: Path, dbt_project: Path | None, profiles_dir: Path | None, target: str | None
+    folder: Path,
+    dbt_project: Path | None,
+    *,
+    profiles_dir: Path | None,
+    target: str | None,
+    variables: str | None,
 ) -> None:
     """Make a platform in DIR, which is empty or not there yet.
 
@@ -40,13 +46,15 @@ def command(
     """
     console = Console(highlight=False, soft_wrap=True)
     if dbt_project is None:
-        if profiles_dir or target:
-            raise click.UsageError("--profiles-dir and --target belong to --dbt-project.")
+        if profiles_dir or target or variables:
+            raise click.UsageError("--profiles-dir, --target and --vars belong to --dbt-project.")
         check_folder(folder, None)
         write(folder, example_files())
         console.print(f"An example is in {folder}: three days of tickets of a help desk.")
     else:
-        _around(console, folder, _existing(dbt_project), profiles_dir, target)
+        given = {"target": target, "dbt_vars": variables}
+        said = {key: value for key, value in given.items() if value}
+        _around(console, folder, _existing(dbt_project), profiles_dir, said)
     there = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
     console.print(f"\nNext: {there}assetops build", style="bold", markup=False)
 
@@ -69,7 +77,7 @@ def _around(
     folder: Path,
     dbt_project: Path,
     profiles_dir: Path | None,
-    target: str | None,
+    said: Mapping[str, str],
 ) -> None:
     check_folder(folder, dbt_project)
     chosen: dict[str, str] = {"dbt_project_dir": _seen_from(folder, dbt_project)}
@@ -77,9 +85,7 @@ def _around(
         chosen["dbt_profiles_dir"] = _seen_from(folder, profiles_dir)
     elif start := _started_from(dbt_project):
         chosen["dbt_profiles_dir"] = chosen["dbt_start_dir"] = _seen_from(folder, start)
-    if target:
-        chosen["target"] = target
-    chosen["publish"] = "marts"
+    chosen |= {**said, "publish": "marts"}
     with tempfile.TemporaryDirectory() as aside:
         # Nothing is written to the folder before a platform like it is known to load.
         with console.status("dbt reads the project"):
@@ -156,6 +162,8 @@ def _tried(aside: Path, chosen: Mapping[str, str], folder: Path) -> "Project":
 
 
 def _quoted(value: str) -> str:
+    if '"' in value and "'" not in value and value.isprintable():
+        return f"'{value}'"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

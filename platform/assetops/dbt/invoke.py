@@ -97,9 +97,8 @@ def build_arguments(
     by_name = len(nodes) * known <= _MOST_COMPARED
     return [
         "build",
-        *project_arguments(settings),
+        *project_arguments(settings, variables),
         *("--target-path", str(artifacts), "--log-path", str(artifacts)),
-        *("--vars", json.dumps(dict(variables))),
         *("--indirect-selection", "empty"),
         *(_named(set(nodes), manifest) if by_name else _listed(nodes, artifacts / "selected")),
     ]

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from assetops.dbt.profiles import VARIABLES
 from assetops.errors import ConfigError
 from assetops.settings import Settings, child_environment
 
@@ -66,6 +68,7 @@ def content_key(settings: Settings) -> str:
     profile, project = settings.dbt_profiles / "profiles.yml", settings.dbt_project
     dbt = settings.dbt_executable or version("dbt-core")
     chosen = f"{dbt} {settings.env} {settings.target} {settings.dbt_project_dir}"
+    chosen += settings.dbt_vars.removeprefix("{}")
     digest = hashlib.sha256(chosen.encode())
     for file in [*_files(project), *[str(profile)] * profile.exists()]:
         stat = os.stat(file)
@@ -174,6 +177,8 @@ def _parse(settings: Settings, target: Path) -> None:
     if finished.returncode != 0:
         said = "\n".join(_errors(finished.stdout)) or finished.stderr.strip()[-2000:]
         mend = f"\nIn {settings.dbt_project} run: dbt deps" if "dbt deps" in said else ""
+        if "Required var" in said:
+            mend += f"\n{VARIABLES}"
         raise ConfigError(
             f"The dbt project in {settings.dbt_project} does not parse:\n{said}{mend}"
         )
@@ -200,9 +205,14 @@ def starting(executable: str) -> Iterator[None]:
         ) from None
 
 
-def project_arguments(settings: Settings) -> list[str]:
-    """Return the arguments that tell dbt which project, profile and target it works on."""
+def project_arguments(settings: Settings, variables: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the arguments that tell dbt which project, profile and target it works on.
+
+    Variables of a run come before those of the installation.
+    """
+    known = {**json.loads(settings.dbt_vars), **(variables or {})}
     return [
+        *(("--vars", json.dumps(known)) if known else ()),
         *("--project-dir", str(settings.dbt_project)),
         *("--profiles-dir", str(settings.dbt_profiles)),
         *("--target", settings.target or settings.env),

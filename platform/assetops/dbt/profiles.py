@@ -1,5 +1,6 @@
 """What the dbt profile says of the warehouse: its target and its file, found as dbt finds them."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from assetops.errors import ConfigError, did_you_mean
 from assetops.model import literal, quote
 from assetops.settings import Settings, child_environment
 
+# How a variable of dbt's is given.
+VARIABLES = (
+    "Give it: --vars of init, dbt_vars in [tool.assetops] of pyproject.toml, or ASSETOPS_DBT_VARS."
+)
 _CHOOSE = "--target, target in [tool.assetops] of pyproject.toml, or ASSETOPS_TARGET"
 _EXAMPLE = """{profile}:
   target: dev
@@ -43,7 +48,7 @@ def read_profile(settings: Settings) -> Profile:
     that we can publish from.
     """
     name, file = _profile_name(settings), settings.dbt_profiles / "profiles.yml"
-    render = _Renderer(file, child_environment(settings))
+    render = _Renderer(file, settings)
     profiles = _mapping(file, _read(file, settings, name))
     if name not in profiles:
         raise ConfigError(
@@ -94,7 +99,7 @@ def _profile_name(settings: Settings) -> str:
     name = _mapping(file, _parsed(file)).get("profile")
     if not name:
         raise ConfigError(f"{file} names no profile. Add a line such as `profile: warehouse`.")
-    return str(_Renderer(file, child_environment(settings))(name))
+    return str(_Renderer(file, settings)(name))
 
 
 def _read(file: Path, settings: Settings, profile: str) -> Any:
@@ -168,9 +173,10 @@ def _session(output: Mapping[str, Any], render: "_Renderer", start: Path) -> Ite
 class _Renderer:
     """Renders a profile's values as dbt does, without importing dbt, which takes a second."""
 
-    def __init__(self, file: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, file: Path, settings: Settings) -> None:
         self._file = file
-        self._environment = environment
+        self._environment = child_environment(settings)
+        self._variables = json.loads(settings.dbt_vars)
 
     def __call__(self, value: Any) -> Any:
         if not isinstance(value, str) or "{" not in value:
@@ -193,6 +199,9 @@ class _Renderer:
         return str(value)
 
     def _var(self, name: str, default: Any = None) -> Any:
-        if default is None:
-            raise ConfigError(f"{self._file} needs the variable {name}, which has no default.")
-        return default
+        value = self._variables.get(name, default)
+        if value is None:
+            raise ConfigError(
+                f"{self._file} needs the variable {name}, which has no default. {VARIABLES}"
+            )
+        return value
