@@ -21,12 +21,15 @@ from tests.processes import Process
 from assetops.cli import sole
 from assetops.cli.postgres_storage import PostgresStorage
 from assetops.cli.sole import sole_daemon
+from assetops.cli.up import alone
 from assetops.errors import AssetOpsError
+from assetops.settings import load_settings
 
 HOLDER = """
 import sys
 import dagster as dg
 from assetops.cli.sole import sole_daemon
+from assetops.cli.up import alone
 with dg.DagsterInstance.from_config(sys.argv[1]) as instance, sole_daemon(instance, print):
     print("holds", flush=True)
     sys.stdin.readline()
@@ -96,6 +99,16 @@ def test_on_one_warehouse_the_daemon_of_another_root_is_told(tmp_path: Path) -> 
             pass
         # It has its own instance to itself.
         with sole_daemon(one, never):
+            pass
+
+
+def test_one_assetops_up_works_on_an_instance_also_while_its_daemon_is_dead(tmp_path: Path) -> None:
+    settings, told = load_settings(tmp_path, {}), "Another one works on this instance: the first"
+    with held(tmp_path / "up.lock"), pytest.raises(AssetOpsError, match=told), alone(settings):
+        pass
+    with alone(settings), dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        # The place of a daemon is free for its own.
+        with sole_daemon(instance, never, home=settings.home):
             pass
 
 

@@ -56,13 +56,13 @@ def many_files(house: House, _: random.Random) -> None:
     house.land_late(FILES_AT_ONCE)
 
 
-def disk_full(house: House, chance: random.Random, *, step: str) -> None:
+def disk_full(house: House, chance: random.Random, *, step: str, seconds: float = 8) -> None:
     """The disk has no room left while a step works, for some seconds."""
     assert house.disk
     house.step_begun(step)
     pause(chance.uniform(0, 0.3))
     house.disk.fill(leave=chance.choice((0, 0, 2**16, 2**18, 2**20)))
-    pause(chance.uniform(2, 8))
+    pause(chance.uniform(1, seconds))
     house.disk.free()
 
 

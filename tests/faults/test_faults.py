@@ -21,19 +21,28 @@ from assetops.ledger import server as ledger_server
 pytestmark = pytest.mark.no_cover
 
 
-def test_a_worker_the_daemon_and_all_at_once_are_killed(house: House, chance: random.Random):
+@pytest.mark.small_disk(needed=False)
+def test_one_after_the_other_strikes(house: House, chance: random.Random):
     house.start()
     house.settle()
     house.land()
     house.kill(house.worker)
+    house.kill(house.code_server)
     house.settle()
     house.land()
     pause(chance.uniform(0, 1.5))
     house.kill(house.daemon)
+    for version in range(5):
+        house.touch(version)
+        pause(chance.uniform(0, 0.3))
     house.settle()
     house.land()
+    if house.disk:
+        step = chance.choice(("ingest_support_tickets", "dbt", "release"))
+        strikes.disk_full(house, chance, step=step, seconds=1)
     pause(chance.uniform(0, 1.5))
     killed_with_its_host(house, chance)
+    house.land()
     house.settle()
     house.assert_all_holds()
     house.stop()

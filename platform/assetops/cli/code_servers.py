@@ -1,4 +1,4 @@
-"""Code servers of the daemon that die are replaced at once.
+"""Code servers of the daemon that die are replaced at once, and nothing is lost meanwhile.
 
 Dagster replaces those of its daemon every minute; until then every tick meets one that is gone.
 """
@@ -7,15 +7,51 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._core.remote_representation.grpc_server_registry import (
     GrpcServerRegistry,
     ServerRegistryEntry,
 )
-from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.context import IWorkspaceProcessContext, WorkspaceProcessContext
+from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
+from dagster._daemon.daemon import DaemonIterator
 
 _LOOK_SECONDS = 0.5
 _GRACE_SECONDS = 5
+
+
+class PatientRetryDaemon(EventLogConsumerDaemon):
+    """Tries runs again that died, as Dagster's daemon does, once all code servers answer.
+
+    Dagster's looks once: where it meets a code server that is gone, it tries the run never again.
+    """
+
+    def run_iteration(
+        self, workspace_process_context: IWorkspaceProcessContext[Any]
+    ) -> DaemonIterator:
+        """Look for runs that died, and start others in their place."""
+        if all_answer(workspace_process_context):
+            yield from super().run_iteration(workspace_process_context)
+
+
+def all_answer(workspace: IWorkspaceProcessContext[Any]) -> bool:
+    """Say whether the code servers of all code locations answer."""
+    entries = workspace.create_request_context().get_code_location_entries().values()
+    return all(_answers(entry.code_location) for entry in entries)
+
+
+def _answers(location: object) -> bool:
+    if not isinstance(location, GrpcServerCodeLocation):
+        # It could not be loaded, or is in this process.
+        return location is not None
+    try:
+        location.client.ping("")
+    except DagsterUserCodeUnreachableError:
+        return False
+    return True
 
 
 @contextmanager

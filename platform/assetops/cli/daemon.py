@@ -25,7 +25,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
 from assetops.automate.prompt import PromptSensorDaemon
-from assetops.cli.code_servers import code_servers_replaced
+from assetops.cli.code_servers import PatientRetryDaemon, code_servers_replaced
 from assetops.cli.housekeeping import keep_house
 from assetops.cli.sole import sole_daemon
 from assetops.errors import AssetOpsError
@@ -65,6 +65,8 @@ def daemons_of(instance: dg.DagsterInstance) -> Iterator[DagsterDaemon[Any]]:
         elif kind == PromptSensorDaemon.daemon_type():
             landing = landing_zone(load_settings(Path.cwd())).folder
             yield PromptSensorDaemon(instance.get_sensor_settings(), landing)
+        elif kind == PatientRetryDaemon.daemon_type():
+            yield PatientRetryDaemon()
         else:
             yield create_daemon_of_type(kind, instance)
 
