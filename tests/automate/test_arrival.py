@@ -7,6 +7,7 @@ from collections import Counter
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 from tests.automate.conftest import Desk
 from tests.automate.desk import DAYS, JOB, ORDERS, landing
 from tests.zone.slow import Slow
@@ -93,6 +94,29 @@ def test_a_file_that_arrives_while_its_source_is_taken_in_has_a_run_of_its_own(d
     desk.tick()
     assert "has been asked for" in desk.said()
     assert len(desk.runs()) == 2
+
+
+def test_a_run_that_takes_up_where_another_failed_is_not_waited_for(desk):
+    """It does not look again at what that has brought in."""
+    desk.land("one", "2026-01-05")
+    desk.tick()
+    (run,) = desk.runs()
+    desk.report(run, dg.DagsterEventType.PIPELINE_STARTING)
+    desk.instance.report_run_failed(run)
+    create_run_for_test(
+        desk.instance,
+        job_name=run.job_name,
+        parent_run_id=run.run_id,
+        root_run_id=run.run_id,
+        status=dg.DagsterRunStatus.NOT_STARTED,
+        tags=run.tags,
+        asset_selection=run.asset_selection,
+        step_keys_to_execute=["dbt"],
+    )
+    desk.land("two", "2026-01-06")
+    desk.tick()
+    assert "which waits" not in desk.said()
+    assert len(desk.runs()) == 3
 
 
 def test_a_file_that_somebody_writes_is_left_alone_until_it_is_closed(desk, place):

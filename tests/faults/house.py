@@ -103,7 +103,8 @@ class House:
             self.process.terminate()
             assert self.process.wait(timeout=60) == 0
             self.process = None
-        assert self.processes("") == []
+        # What ends is not left behind.
+        until(lambda: self.processes("") == [], seconds=_PATIENCE)
 
     def processes(self, *words: str) -> list[int]:
         """Return the processes that work in the root and have one of the words in their command."""

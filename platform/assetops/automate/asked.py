@@ -73,10 +73,14 @@ class Requested:
         return self._fates[run_key]
 
     def not_started(self) -> list[dg.DagsterRun]:
-        """Return the runs that wait: when they start they will see all that has landed by now."""
+        """Return the runs that wait: when they start they will see all that has landed by now.
+
+        Not those that take up where another failed: what that has brought in they do not look at.
+        """
         waiting = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
         tags = {SENSOR_NAME_TAG: self._sensor}
-        return list(self._instance.get_runs(dg.RunsFilter(tags=tags, statuses=waiting)))
+        runs = self._instance.get_runs(dg.RunsFilter(tags=tags, statuses=waiting))
+        return [run for run in runs if run.step_keys_to_execute is None]
 
 
 def _fate(runs: Iterable[dg.DagsterRun]) -> Fate:
