@@ -132,6 +132,7 @@ def open_platform(root: Path) -> Platform:
         suite_memory=settings.suite_memory,
         foreign=settings.dbt_start if settings.warehouse_file else None,
         session=profile.session if settings.warehouse_file else (),
+        shared=profile.plain or not settings.warehouse_file,
     )
     return Platform(
         settings=settings,

@@ -58,6 +58,14 @@ def test_a_profile_that_takes_our_path_leaves_the_warehouse_where_it_is(tmp_path
     assert (foreign.warehouse, foreign.catalog) == (tmp_path / "dbt/files/shop.duckdb", "shop")
 
 
+def test_a_file_is_shared_with_dbt_where_the_profile_says_no_more_than_which(
+    tmp_path: Path,
+) -> None:
+    said = "shop: {{outputs: {{dev: {{type: duckdb, path: shop.duckdb, threads: 2{}}}}}}}"
+    assert profile(tmp_path, said.format("")).plain
+    assert not profile(tmp_path, said.format(", config_options: {threads: 1}")).plain
+
+
 def test_our_connections_are_told_what_dbts_are(tmp_path: Path) -> None:
     told = """
 shop:

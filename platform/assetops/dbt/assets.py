@@ -149,6 +149,7 @@ def _invocation(
     variables: Mapping[str, Any],
 ) -> "Invocation":
     # dagster-dbt takes a second to import, and loads of the code location do without it.
+    from assetops.dbt.inside import let_go
     from assetops.dbt.invoke import Invocation, build_arguments
 
     settings = work.project.settings
@@ -163,7 +164,9 @@ def _invocation(
     if FULL_REFRESH in context.run.tags:
         arguments.append("--full-refresh")
     aloud = PROCESS_TAG not in context.run.tags
-    return Invocation(settings, arguments, context.run.run_id, artifacts, aloud)
+    invocation = Invocation(settings, arguments, context.run.run_id, artifacts, aloud)
+    invocation.stays_open = not invocation.is_elsewhere and work.warehouse.host(let_go)
+    return invocation
 
 
 def _events(
@@ -175,9 +178,8 @@ def _events(
 ) -> Generator[Any, None, None]:
     """Yield dagster-dbt's events while dbt works; whoever stops iterating stops dbt."""
     with (
-        # A profile of its own may open the file with options that ours would have to have.
         work.warehouse.lent()
-        if invocation.is_elsewhere or work.warehouse.foreign
+        if invocation.is_elsewhere or not work.warehouse.shared
         # As long as it is open, dbt has the memory that we have.
         else work.warehouse.connect(),
         closing(invocation.events()) as messages,

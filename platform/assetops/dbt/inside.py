@@ -22,11 +22,6 @@ from assetops.settings import Settings, export
 # A query ends within milliseconds of its interruption; a Python model may never do.
 STOP_SECONDS = 4.0
 
-_FLAGS = [
-    *("--log-level", "none", "--log-level-file", "none"),
-    *("--no-use-colors", "--no-write-json"),
-]
-
 # The manifest as dbt's own object, of the run that this process is working for.
 _loaded: dict[str, Any] = {}
 
@@ -41,6 +36,8 @@ class Inside:
     run_id: str
     artifacts: Path
     log: Lines
+    # Whether dbt may keep the warehouse's file open for the next call, until `let_go`.
+    stays_open: bool = False
     results: dict[str, NodeResult] = field(default_factory=dict)
 
     def events(self) -> Generator[dict[str, Any], None, None]:
@@ -54,7 +51,7 @@ class Inside:
 
         def work() -> None:
             try:
-                outcome.append(_run(self.settings, self.arguments, stream.put, self.run_id))
+                outcome.append(self._run(stream.put))
             except KeyboardInterrupt:
                 # It was stopped before it had come to dbt.
                 return
@@ -82,6 +79,20 @@ class Inside:
             if worker.is_alive():
                 _stop(worker)
         self._read(outcome)
+
+    def _run(self, put: Any) -> Any:
+        from dbt.deprecations import reset_deprecations
+
+        from assetops.dbt import session
+
+        export(self.settings)
+        _spare()
+        # dbt counts them for the life of the process, and would tell of those of an earlier call.
+        reset_deprecations()  # type: ignore[no-untyped-call]
+        manifest = _manifest(self.settings, self.run_id)
+        # Paths in the project and in the profile start in its folder, and so does its owner.
+        with contextlib.chdir(self.settings.dbt_start):
+            return session.call(manifest, self.arguments, put, stays_open=self.stays_open)
 
     def _said(self, event: Any) -> Iterator[dict[str, Any]]:
         from google.protobuf.json_format import MessageToDict
@@ -128,26 +139,12 @@ class Inside:
             shutil.copyfile(self.settings.dbt_target / "manifest.json", manifest)
 
 
-def _run(settings: Settings, arguments: Sequence[str], put: Any, run_id: str) -> Any:
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.adapters.factory import reset_adapters
-    from dbt.cli.main import dbtRunner
-    from dbt.deprecations import reset_deprecations
+def let_go() -> None:
+    """Close what dbt has kept open for the next call of a run."""
+    if "assetops.dbt.session" in sys.modules:
+        from assetops.dbt import session
 
-    export(settings)
-    _spare()
-    # dbt counts them for the life of the process, and would tell of those of an earlier call.
-    reset_deprecations()  # type: ignore[no-untyped-call]
-    manifest = _manifest(settings, run_id)
-    try:
-        # Paths in the project and in the profile start in its folder, and so does its owner.
-        with contextlib.chdir(settings.dbt_start):
-            # Events go to the callback; dbt's own logs would format each of them for nobody.
-            return dbtRunner(manifest=manifest, callbacks=[put]).invoke([*_FLAGS, *arguments])
-    finally:
-        # dbt keeps the file, and its own DuckDB configuration, for the life of the process.
-        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
-        reset_adapters()  # type: ignore[no-untyped-call]
+        session.end()
 
 
 @cache

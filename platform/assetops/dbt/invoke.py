@@ -48,6 +48,8 @@ class Invocation:
     artifacts: Path
     # Whether dbt's lines belong in the step's compute log, too.
     aloud: bool = False
+    # Whether dbt in this process may keep the warehouse's file open for the next call.
+    stays_open: bool = False
     results: dict[str, NodeResult] = field(default_factory=dict)
     worker: early.Worker | None = field(default_factory=early.worker)
 
@@ -81,7 +83,7 @@ class Invocation:
         if self._is_command:
             return Command(self.settings, self.arguments, self.artifacts, log)
         what = (self.settings, self.arguments, self.run_id, self.artifacts, log)
-        return Beside(*what, self.worker) if self.worker else Inside(*what)
+        return Beside(*what, self.worker) if self.worker else Inside(*what, self.stays_open)
 
 
 def build_arguments(

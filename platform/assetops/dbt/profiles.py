@@ -23,6 +23,9 @@ _EXAMPLE = """{profile}:
   outputs:
     dev: {{type: duckdb, path: {profile}.duckdb}}"""
 
+# With no more than these dbt opens the file as we do, and DuckDB lets one process open it twice.
+_PLAIN = {"type", "path", "database", "schema", "threads"}
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -36,6 +39,8 @@ class Profile:
     session: tuple[str, ...]
     # What DuckDB may use; its own default where the profile does not say.
     memory_limit: str
+    # Whether it says no more than which file.
+    plain: bool
 
     def __str__(self) -> str:
         return f"{self.file}: profile {self.name}, target {self.target}"
@@ -77,6 +82,7 @@ def read_profile(settings: Settings) -> Profile:
         warehouse=_warehouse(output, where, mend, render=render, start=settings.dbt_start),
         session=tuple(_session(output, render, settings.dbt_start)),
         memory_limit=str(render((output.get("settings") or {}).get("memory_limit", "80%"))),
+        plain=output.keys() <= _PLAIN,
     )
 
 

@@ -32,6 +32,7 @@ class Warehouse:
         suite_memory: int = SUITE_MEMORY,
         foreign: Path | None = None,
         session: Sequence[str] = (),
+        shared: bool = True,
     ) -> None:
         self.path = path
         self.lock = lock
@@ -42,7 +43,17 @@ class Warehouse:
         self.foreign = foreign
         # What that profile tells each connection.
         self.session = session
+        # Whether dbt in this process may open the file while we have it: options of a profile of
+        # somebody's own would have to be those of all its connections.
+        self.shared = shared
         self._kept: Connection | None = None
+        self._guests: set[Callable[[], None]] = set()
+
+    def host(self, leave: Callable[[], None]) -> bool:
+        """Say whether others of this process may keep the file open, until `leave` is called."""
+        if welcome := self._kept is not None and self.shared:
+            self._guests.add(leave)
+        return welcome
 
     @contextmanager
     def hold(self, holder: str, *, say: Callable[[str], object] = tell) -> Iterator["Warehouse"]:
@@ -74,9 +85,11 @@ class Warehouse:
                 self._kept = self.open()
 
     def _release(self) -> None:
+        while self._guests:
+            self._guests.pop()()
         if self._kept:
             self._kept.close()
-        self._kept = None
+            self._kept = None
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
