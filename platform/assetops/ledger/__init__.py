@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from assetops.ledger.server import database_url, patient_engine
+from assetops.ledger.server import database_url, patient_engine, surviving
 from assetops.ledger.sightings import see
 from assetops.ledger.tables import METADATA, PUBLICATIONS, REJECTIONS, RELEASES, RESULTS
 from assetops.model import Batch, PublishedTable, Release, Severity, Status, Verdict
@@ -76,9 +76,13 @@ class Ledger:
             for verdict in verdicts
         ]
         if rows:
-            with self._engine.begin() as connection:
-                connection.execute(RESULTS.insert(), rows)
-                self._forget_results(connection, asset)
+            self._keep_results(asset, rows)
+
+    @surviving
+    def _keep_results(self, asset: str, rows: list[dict[str, Any]]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(RESULTS.insert(), rows)
+            self._forget_results(connection, asset)
 
     def _forget_results(self, connection: sa.Connection, asset: str) -> None:
         """Drop an asset's results that are past their days, but never a check's latest one."""
@@ -91,6 +95,7 @@ class Ledger:
             )
         )
 
+    @surviving
     def results_on(self, asset: str, state: str) -> dict[str, Verdict]:
         """Return each check's latest verdict on exactly this content of the asset."""
         query = (
@@ -104,6 +109,7 @@ class Ledger:
                 for check, verdict in list[Any](connection.execute(query))
             }
 
+    @surviving
     def last_accepted(
         self, asset: str, *, other_than: str, before: date | None = None
     ) -> dict[str, Verdict]:
@@ -134,6 +140,7 @@ class Ledger:
                 for check, verdict in list[Any](connection.execute(query))
             }
 
+    @surviving
     def verified_in(self, asset: str, state: str) -> str | None:
         """Return the run that last checked exactly this content of the asset."""
         query = (
@@ -145,6 +152,7 @@ class Ledger:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 
+    @surviving
     def latest_results(self, asset: str) -> list[tuple[Verdict, datetime, str | None]]:
         """Return each check's latest verdict on the asset, with its time and partition."""
         newest = sa.select(sa.func.max(RESULTS.c.id)).where(RESULTS.c.asset == asset)
@@ -159,6 +167,7 @@ class Ledger:
                 for verdict, at, partition in list[Any](connection.execute(query))
             ]
 
+    @surviving
     def record_rejection(self, batch: Batch, reasons: Sequence[str], *, run_id: str) -> None:
         """Remember a batch that did not pass its pre-flight."""
         with self._engine.begin() as connection:
@@ -174,6 +183,7 @@ class Ledger:
                 )
             )
 
+    @surviving
     def rejections(self, source: str, *, limit: int = 20) -> list[dict[str, Any]]:
         """Return the newest rejected batches of a source."""
         query = (
@@ -186,6 +196,7 @@ class Ledger:
             rows = [dict(row) for row in connection.execute(query).mappings()]
         return [{**row, "reasons": json.loads(row["reasons"])} for row in rows]
 
+    @surviving
     def reconcile_releases(self, releases: Sequence[Release]) -> None:
         """Make the remembered releases exactly those whose `release.json` exists."""
         with self._engine.begin() as connection:
@@ -206,6 +217,7 @@ class Ledger:
                     ],
                 )
 
+    @surviving
     def record_publication(
         self,
         release: str,
@@ -233,12 +245,14 @@ class Ledger:
             )
             see(connection, release, shown or {}, at=at, whole=whole)
 
+    @surviving
     def last_publication(self) -> int:
         """Return the number of the newest publication event; 0 if there is none."""
         query = sa.select(sa.func.max(PUBLICATIONS.c.id))
         with self._engine.connect() as connection:
             return connection.execute(query).scalar() or 0
 
+    @surviving
     def publications(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest publication events."""
         query = sa.select(PUBLICATIONS).order_by(PUBLICATIONS.c.id.desc()).limit(limit)

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
 from assetops.ledger import Ledger
+from assetops.ledger.server import surviving
 from assetops.ledger.tables import LANDED_FILES
 
 # SQLite takes some thousand values in a statement.
@@ -30,6 +32,7 @@ class Memory:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
+    @surviving
     def of(self, source: str) -> dict[str, Seen]:
         """Return what was seen of a source's files, by partition."""
         query = sa.select(LANDED_FILES).where(LANDED_FILES.c.source == source)
@@ -49,7 +52,10 @@ class Memory:
 
     def keep(self, source: str, seen: Iterable[Seen]) -> None:
         """Remember files as they are now, in place of what was remembered of their partitions."""
-        rows = [{"source": source, **vars(file)} for file in seen]
+        self._write(source, [{"source": source, **vars(file)} for file in seen])
+
+    @surviving
+    def _write(self, source: str, rows: list[dict[str, Any]]) -> None:
         columns = LANDED_FILES.c
         with self._ledger.connect() as connection:
             for first in range(0, len(rows), _AT_ONCE):

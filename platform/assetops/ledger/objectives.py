@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assetops.ledger import Ledger
+from assetops.ledger.server import surviving
 from assetops.ledger.sightings import fill_in, seen_since
 from assetops.ledger.tables import OUTCOMES, PROMISES
 from assetops.model.contract import ReadyBy
@@ -21,6 +22,7 @@ class Objectives:
 
     ledger: Ledger
 
+    @surviving
     def promise(self, current: Mapping[str, ReadyBy], now: datetime) -> dict[str, list[Promise]]:
         """Take in what is promised now, and return every version of each dataset's promise.
 
@@ -48,16 +50,19 @@ class Objectives:
                 connection.execute(_insert(connection, PROMISES).on_conflict_do_nothing(), rows)
             return known
 
+    @surviving
     def sightings(self, table: str, since: datetime) -> list[Sighting]:
         """Return what consumers saw of a published table when a time began, and since."""
         with self.ledger.connect() as connection:
             return seen_since(connection, table, since)
 
+    @surviving
     def fill_in(self) -> None:
         """Make up for what is not known of releases that are there."""
         with self.ledger.begin() as connection:
             fill_in(connection)
 
+    @surviving
     def outcomes(self, dataset: str, *, since: date | None = None) -> list[Outcome]:
         """Return what became of a dataset's promise, day by day, oldest first."""
         query = (
@@ -72,6 +77,7 @@ class Objectives:
                 Outcome.model_validate(dict(row)) for row in connection.execute(query).mappings()
             ]
 
+    @surviving
     def unsettled(self) -> dict[str, tuple[date, date | None]]:
         """Return each dataset's last judged day, and its first one that may still change."""
         columns = OUTCOMES.c

@@ -2,7 +2,9 @@
 
 import logging
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
@@ -13,6 +15,27 @@ from assetops.settings import template_socket
 PATIENCE_SECONDS = 120
 START_SECONDS = 5
 _PAUSE_SECONDS = 0.5
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def surviving(work: Callable[P, T]) -> Callable[P, T]:
+    """Let work be done once more, from its beginning, when the server went away in the middle.
+
+    What was not committed is gone with the server. Whether a commit was heard is not known where
+    the server went away in that very moment: then a row may be there twice, but never not at all.
+    """
+
+    @wraps(work)
+    def survives(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return work(*args, **kwargs)
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return work(*args, **kwargs)
+
+    return survives
 
 
 def database_url(url: str) -> sa.URL:
