@@ -9,7 +9,7 @@ from assetops.dbt.accounting import standing_tests
 from assetops.dbt.cut import Cut
 from assetops.dbt.manifest import refresh_manifest
 from assetops.dbt.profiles import located, read_profile
-from assetops.ingest.landing import Landed
+from assetops.ingest.landing import Landed, landed_files
 from assetops.ingest.pending import pending
 from assetops.ledger import Ledger
 from assetops.ledger.landed import Memory
@@ -79,8 +79,11 @@ class Platform:
     def pending(self) -> list[Landed]:
         """Return every landed file whose content is not in raw yet."""
         zone, memory = landing_zone(self.settings), Memory(self.ledger)
-        sources = self.project.ingested()
-        return [file for d in sources for file in pending(d, zone, self.warehouse, memory)]
+        return [
+            file
+            for source in self.project.ingested()
+            for file in pending(source, landed_files(source, zone)[0], self.warehouse, memory)
+        ]
 
     @property
     def light(self) -> dict[str, Suite]:

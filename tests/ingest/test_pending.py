@@ -24,7 +24,8 @@ def bring_in(source: Source) -> list[str]:
     """Bring in what is pending from far, as the asset does; return what was loaded."""
     zone = Far(f"slow://{source.landing}", source.settings.home / "fetched")
     memory, loaded = Memory(source.loader.ledger), []
-    for file in pending(source.dataset, zone, source.warehouse, memory):
+    files, _ = landed_files(source.dataset, zone)
+    for file in pending(source.dataset, files, source.warehouse, memory):
         with file.at_hand() as batch:
             remember(memory, file, batch)
             if batch.fingerprint != file.stands:

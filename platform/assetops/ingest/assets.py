@@ -170,7 +170,7 @@ def _to_load(
     """Return the files that the run is to load, and what is wrong with others."""
     files, faults = landed_files(dataset, work.landing)
     if context.run.tags.get(ONLY_PENDING) or None in files:
-        return pending(dataset, work.landing, work.warehouse, work.memory), faults
+        return pending(dataset, files, work.warehouse, work.memory), faults
     keys = context.partition_keys if context.has_partition_key_range else [context.partition_key]
     wanted = {date.fromisoformat(key) for key in keys}
     return [Landed(dataset, file, day) for day, file in files.items() if day in wanted], faults

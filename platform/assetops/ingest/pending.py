@@ -1,18 +1,25 @@
 """What has landed and is not in raw, without reading again what is far and was read before."""
 
-from assetops.ingest.landing import Landed, landed_files
+from collections.abc import Mapping
+from datetime import date
+
+from assetops.ingest.landing import Landed
 from assetops.ledger.landed import Memory, Seen
 from assetops.model import Batch, Dataset
 from assetops.warehouse import Warehouse, journal
-from assetops.zone import LandedFile, Zone
+from assetops.zone import LandedFile
 
 
-def pending(dataset: Dataset, landing: Zone, warehouse: Warehouse, memory: Memory) -> list[Landed]:
-    """Return the source's landed files that are whole, and whose content is not in raw.
+def pending(
+    dataset: Dataset,
+    files: Mapping[date | None, LandedFile],
+    warehouse: Warehouse,
+    memory: Memory,
+) -> list[Landed]:
+    """Return those of a source's landed files that are whole, and whose content is not in raw.
 
     Of a far file that nobody has read as it is now, that is not known: it is among them.
     """
-    files, _ = landed_files(dataset, landing)
     with warehouse.connect() as connection:
         standing = journal.standing_loads(connection, dataset.address)
     known = memory.of(dataset.address) if any(file.far for file in files.values()) else {}
