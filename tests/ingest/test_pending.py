@@ -8,7 +8,7 @@ import pytest
 from tests.ingest.conftest import DAY, Source
 from tests.zone.slow import Slow
 
-from assetops.ingest.landing import landing_days
+from assetops.ingest.landing import landed_files, landing_days
 from assetops.ingest.pending import pending, remember
 from assetops.ledger.landed import Memory
 from assetops.zone.far import Far
