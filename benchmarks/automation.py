@@ -125,13 +125,16 @@ def chain(root: Path, *, small: bool) -> dict[str, Tries]:
 
 def published(running: Running, file: Path, land_it: Callable[[], None], patience: int) -> Tries:
     """Land a day, and wait until another file is in the place of the one that consumers read."""
-    running.settled()
-    before = file.stat().st_ino
+    known, before = running.settled(), file.stat().st_ino
     land_it()
-    landed = time.time()
-    while (taken := time.time() - landed) < patience:
+    looked = landed = time.time()
+    while (now := time.time()) - landed < patience:
         if file.stat().st_ino != before:
-            return [taken]
+            return [now - landed]
+        if now - looked > 2:
+            looked = now
+            if running.failed(known):
+                sys.exit("The run of the day failed.")
         time.sleep(0.02)
     return [None]
 

@@ -71,6 +71,11 @@ class Airflow:
             time.sleep(0.2)
         return known
 
+    def failed(self, known: str | None) -> bool:
+        """Tell whether a run other than the known one has failed."""
+        run = self.newest()
+        return run["dag_run_id"] != known and run["state"] == "failed"
+
     def first_step(self, known: str | None) -> float | None:
         """Wait for a run other than the known one, and return when its first task started."""
         until = time.monotonic() + LOST_SECONDS

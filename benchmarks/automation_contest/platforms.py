@@ -77,6 +77,11 @@ class Running:
             time.sleep(0.2)
         return known
 
+    def failed(self, known: str | None) -> bool:
+        """Tell whether a run other than the known one has failed."""
+        run = self.newest()
+        return run["runId"] != known and run["status"] == "FAILURE"
+
     def first_step(self, known: str | None) -> float | None:
         """Wait for a run other than the known one, and return when its first step started."""
         until = time.monotonic() + LOST_SECONDS
