@@ -15,7 +15,7 @@ DAYS = 45
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize("at", ["00:00", "01:30", "02:30", "06:15", "23:59"])
+@pytest.mark.parametrize("at", ["00:00", "01:30", "02:30"])
 @pytest.mark.parametrize("begin", CHANGES)
 def test_each_day_is_due_once_and_judged_by_then(begin: date, at: str, zone: str) -> None:
     ready_by = ReadyBy(at=at, timezone=zone)
@@ -23,8 +23,8 @@ def test_each_day_is_due_once_and_judged_by_then(begin: date, at: str, zone: str
     promise = Promise(dataset="marts/orders", version=1, since=since, ready_by=ready_by)
     days = [begin + timedelta(days=number) for number in range(DAYS)]
     dues = [due_at(day, at, zone) for day in days]
-    # A clock that asks every quarter of an hour what is due next meets each of them, in order.
-    asked = [dues[0] - timedelta(hours=1) + timedelta(minutes=15 * n) for n in range(DAYS * 96)]
+    # A clock that asks every half hour what is due next meets each of them, in order.
+    asked = [dues[0] - timedelta(hours=1) + timedelta(minutes=30 * n) for n in range(DAYS * 48)]
     met = list(dict.fromkeys(next_due(ready_by, now) for now in asked if now < dues[-1]))
     assert met == dues
     gaps = {later - due for due, later in pairwise(dues)}

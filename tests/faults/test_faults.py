@@ -32,7 +32,7 @@ def test_one_after_the_other_strikes(house: House, chance: random.Random):
     house.land()
     pause(chance.uniform(0, 1.5))
     house.kill(house.daemon)
-    for version in range(5):
+    for version in range(3):
         house.touch(version)
         pause(chance.uniform(0, 0.3))
     house.settle()

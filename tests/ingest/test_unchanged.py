@@ -7,6 +7,7 @@ from tests.ingest.conftest import Source
 
 from assetops.errors import AssetOpsError
 from assetops.ingest import unchanged
+from assetops.ingest.quarantine import quarantine
 from assetops.zone.folder import file_fingerprint
 
 FIRST, SECOND = ["1,a@example.com,5,paid"], ["2,b@example.com,6,open"]
@@ -39,6 +40,17 @@ def test_what_is_held_back_is_known_by_the_content_that_was_bad(source: Source):
     # The first content, when it lands again, is as good as it was.
     assert source.load(FIRST).reasons == []
     assert source.raw == [1]
+
+
+def test_quarantine_has_a_copy_of_what_was_bad_or_none(source: Source, tmp_path: Path):
+    batch = source.land(FIRST)
+    place = quarantine(tmp_path / "kept", batch, ["bad"], "run-1")
+    assert (place / batch.file.name).read_bytes() == batch.file.read_bytes()
+    batch = source.land(SECOND)
+    source.land(FIRST)
+    place = quarantine(tmp_path / "kept", batch, ["bad"], "run-1")
+    assert [file.name for file in place.iterdir()] == ["reasons.json"]
+    assert "there is no copy" in (place / "reasons.json").read_text()
 
 
 def test_a_file_that_never_rests_is_neither_loaded_nor_rejected(
