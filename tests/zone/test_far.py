@@ -1,6 +1,7 @@
 """A landing zone that fsspec reaches: what is listed, fetched and remembered, and what is wrong."""
 
 import os
+import resource
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +66,35 @@ def test_a_copy_is_fetched_and_removed_when_it_is_not_needed_any_more(zone: Far)
     assert list(zone.scratch.iterdir()) == []
 
 
+def test_a_disk_that_is_full_is_not_taken_for_a_place_that_is_away(
+    zone: Far, memory: MemoryFileSystem
+) -> None:
+    memory.pipe("/landing/retail/orders/2026-01-05.csv", bytes(200_000))
+    file = first(zone)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, hard))
+    try:
+        with pytest.raises(LandingError, match=r"-05.csv cannot be fetched to .*room"):
+            with file.fetched():
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(zone.scratch.iterdir()) == []
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "a.csv").write_text("1")
+    (file,) = Far(f"slow://{tmp_path}", tmp_path / "fetched").files_in("")
+
+    def refuse(self: Any, *paths: Any, **more: Any) -> Any:
+        raise PermissionError("no")
+
+    monkeypatch.setattr(Slow, "get_file", refuse)
+    with pytest.raises(LandingError, match=rf"^slow://{tmp_path}/a.csv cannot be read: no[.] Who"):
+        with file.fetched():
+            pass
+
+
 def test_what_a_killed_process_left_behind_is_removed_after_a_day(zone: Far) -> None:
     for name, age in (("old", 90_000), ("new", 60)):
         (zone.scratch / name).mkdir(parents=True)
@@ -93,7 +123,7 @@ def test_only_stores_show_nothing_but_whole_files(zone: Far, tmp_path: Path) -> 
     assert first(zone).open_for_writing() is None
     for url in ("s3://bucket/in", "simplecache::gs://bucket"):
         store = Far(url, tmp_path)
-        assert type(first(zone))(store, "bucket/a.csv", {}).open_for_writing() is False
+        assert type(first(zone))(store, "a.csv", "bucket/a.csv", {}).open_for_writing() is False
 
 
 TOLD = [
@@ -108,10 +138,10 @@ TOLD = [
 @pytest.mark.parametrize("told", TOLD, ids=lambda told: list(told)[1])
 def test_a_change_is_seen_by_whatever_a_place_tells(zone: Far, told: dict[str, Any]) -> None:
     make, name = type(first(zone)), list(told)[1]
-    look = make(zone, "a.csv", told).look()
-    assert make(zone, "a.csv", {**told, "LastAccess": "now"}).look() == look
-    assert make(zone, "a.csv", {**told, name: "b2"}).look().changed != look.changed
-    assert make(zone, "a.csv", {**told, "size": 4}).look().changed != look.changed
+    look = make(zone, "a.csv", "a.csv", told).look()
+    assert make(zone, "a.csv", "a.csv", {**told, "LastAccess": "now"}).look() == look
+    assert make(zone, "a.csv", "a.csv", {**told, name: "b2"}).look().changed != look.changed
+    assert make(zone, "a.csv", "a.csv", {**told, "size": 4}).look().changed != look.changed
     # The ledger keeps it as a number of 64 bits.
     assert look.changed < 2**63
 
@@ -119,12 +149,14 @@ def test_a_change_is_seen_by_whatever_a_place_tells(zone: Far, told: dict[str, A
 def test_the_same_content_put_there_again_is_the_same_by_its_tag(zone: Far) -> None:
     make = type(first(zone))
     again = {**TOLD[0], "LastModified": datetime(2026, 1, 6)}
-    assert make(zone, "a", again).look().changed == make(zone, "a", TOLD[0]).look().changed
+    assert (
+        make(zone, "a", "a", again).look().changed == make(zone, "a", "a", TOLD[0]).look().changed
+    )
 
 
 def test_a_place_that_tells_of_no_change_is_refused(zone: Far) -> None:
     with pytest.raises(LandingError, match="neither when a file was changed nor what is in it"):
-        type(first(zone))(zone, "a.csv", {"name": "a.csv", "size": 3}).look()
+        type(first(zone))(zone, "a.csv", "a.csv", {"name": "a.csv", "size": 3}).look()
 
 
 @pytest.mark.parametrize(

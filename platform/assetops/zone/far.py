@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from assetops.errors import LandingError
 from assetops.zone import LandedFile, Look, Zone
-from assetops.zone.faults import explained
+from assetops.zone.faults import explained, written
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -35,17 +35,18 @@ class FarFile(LandedFile):
 
     far = True
     zone: "Far"
-    # As fsspec calls it.
+    # Below the zone, and as fsspec calls it.
+    below: str
     path: str
     told: dict[str, Any]
 
     @property
     def name(self) -> str:  # type: ignore[override]
         """Its name in its folder."""
-        return posixpath.basename(self.path.rstrip("/"))
+        return posixpath.basename(self.below)
 
     def __str__(self) -> str:
-        return f"{self.zone.protocol}://{self.path.split('://')[-1]}"
+        return self.zone.where(self.below)
 
     def look(self) -> Look:
         """Return what it was when it was listed."""
@@ -53,7 +54,7 @@ class FarFile(LandedFile):
 
     def is_still(self, look: Look) -> bool:
         """Ask its place whether it is what it was."""
-        with self.zone.reached("read") as (system, _):
+        with self.zone.reached("read", self.below) as (system, _):
             system.invalidate_cache()
             try:
                 return _look(system.info(self.path)).changed == look.changed
@@ -67,9 +68,10 @@ class FarFile(LandedFile):
     def fingerprint(self) -> str:
         """Return the SHA-256 of its content, which is read there and not kept."""
         digest = hashlib.sha256()
-        with self.zone.reached("read") as (system, _), system.open(self.path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        with self.zone.reached("read", self.below) as (system, _):
+            with system.open(self.path, "rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
         return digest.hexdigest()
 
     @contextmanager
@@ -80,7 +82,7 @@ class FarFile(LandedFile):
         _clear(scratch)
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             copy = Path(folder) / self.name
-            with self.zone.reached("read") as (system, _):
+            with self.zone.reached("read", self.below) as (system, _), written(str(self), scratch):
                 system.get_file(self.path, str(copy))
             if not self.is_still(self.look()):
                 raise LandingError(f"{self} was changed while it was read. Build it again.")
@@ -100,9 +102,9 @@ class Far(Zone):
         return self.url.split("::")[-1].split("://")[0]
 
     @contextmanager
-    def reached(self, doing: str) -> Iterator[tuple["AbstractFileSystem", str]]:
+    def reached(self, doing: str, path: str = "") -> Iterator[tuple["AbstractFileSystem", str]]:
         """Give what reads the place, and what it calls it; says what is wrong if it fails."""
-        with explained(self.url, doing):
+        with explained(self.where(path) if path else self.url, doing):
             from fsspec.core import url_to_fs
 
             # Asked for anew each time: what it keeps does not survive a fork.
@@ -120,19 +122,23 @@ class Far(Zone):
             files = [e for e in entries if e["type"] == "file"]
             told = [e if _identity(e) else {**e, **system.info(e["name"])} for e in files]
         # A listing may name the folder itself.
-        found = [FarFile(self, entry["name"], entry) for entry in told]
+        found = [self._file(folder, entry["name"], entry) for entry in told]
         return sorted((file for file in found if file.name), key=lambda file: file.name)
+
+    def _file(self, folder: str, path: str, told: dict[str, Any]) -> FarFile:
+        return FarFile(self, posixpath.join(folder, posixpath.basename(path)), path, told)
 
     def find(self, path: str) -> LandedFile | None:
         """Return the file at a path below it, if it is there."""
-        with self.reached("read") as (system, root):
+        with self.reached("looked at", path) as (system, root):
             system.invalidate_cache()
             try:
                 told = system.info(posixpath.join(root, path))
             except FileNotFoundError:
                 self._expect(system, root)
                 return None
-        return FarFile(self, told["name"], told) if told["type"] == "file" else None
+        is_file = told["type"] == "file"
+        return self._file(posixpath.dirname(path), told["name"], told) if is_file else None
 
     def where(self, path: str) -> str:
         """Say where a path below it is."""

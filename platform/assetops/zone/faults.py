@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from errno import EDQUOT, EFBIG, ENOSPC
+from pathlib import Path
 from typing import Any
 
 from assetops.errors import AssetOpsError, LandingError, did_you_mean
 
+_FULL = (ENOSPC, EDQUOT, EFBIG)
 _KNOWN = "by its own settings in the environment, or by fsspec's in ~/.config/fsspec"
 # What is to be installed for a protocol, where its name does not say.
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "sftp": "paramiko", "http": "aiohttp"}
@@ -26,6 +29,20 @@ def explained(url: str, doing: str) -> Iterator[None]:
         raise LandingError(_failed(url, doing, error)) from None
     except Exception as error:
         raise LandingError(_unknown(url, error) or _failed(url, doing, error)) from None
+
+
+@contextmanager
+def written(what: str, folder: Path) -> Iterator[None]:
+    """Raise what keeps a copy from being written here as a `LandingError` of this machine."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise LandingError(
+            f"{what} cannot be fetched to {folder}: {error.strerror}. Make room there, and build "
+            "again."
+        ) from None
 
 
 def _refused(url: str, doing: str, error: OSError) -> str:
