@@ -1,4 +1,4 @@
-"""Code servers of the daemon that die are replaced at once, and nothing is lost meanwhile.
+"""Code servers of the daemon and the UI that die are replaced, and nothing is lost meanwhile.
 
 Dagster replaces those of its daemon every minute; until then every tick meets one that is gone.
 """
@@ -72,7 +72,7 @@ def replace_dead(workspace: WorkspaceProcessContext) -> int:
     """Start a code server in place of each that has died, and return how many there were."""
     dead = _forget_dead(workspace._grpc_server_registry)
     if dead:
-        logging.getLogger("dagster.daemon.code_servers").warning(
+        logging.getLogger("dagster.code_servers").warning(
             "The code server has died (%s); another is started.", ", ".join(dead)
         )
         # Dagster starts those that its registry does not know.
@@ -99,4 +99,4 @@ def _keep(workspace: WorkspaceProcessContext, ended: threading.Event) -> None:
             replace_dead(workspace)
         except Exception:
             # Dagster's own minute is the safety net.
-            logging.getLogger("dagster.daemon.code_servers").exception("No other was started.")
+            logging.getLogger("dagster.code_servers").exception("No other was started.")

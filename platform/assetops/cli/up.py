@@ -41,7 +41,7 @@ def command(host: str, port: int) -> None:
             click.echo("Whoever reaches that address can run everything: the UI has no login.")
         supervise(
             [
-                Part("UI", ["dagster_webserver", "-h", host, "-p", str(port), "-w", WORKSPACE]),
+                Part("UI", ["assetops.cli.ui", "-h", host, "-p", str(port), "-w", WORKSPACE]),
                 Part("daemon", ["assetops.cli.daemon", WORKSPACE]),
             ],
             settings,
