@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Mapping, 
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -41,6 +42,17 @@ class Transformation:
     as_of: Callable[[], datetime | None]
     # Says which days a run is about, by its tags: its results are remembered with them.
     days: Callable[[Mapping[str, str]], str | None]
+
+    @cached_property
+    def translation(self) -> tuple[Any, Mapping[str, Any]]:
+        """What dagster-dbt needs to tell of nodes: the translator, and the manifest as it sees it.
+
+        The steps of a run share it.
+        """
+        import_dagster_dbt()
+        from assetops.dbt.specs import Translator, with_places
+
+        return Translator(self.project), with_places(self.cut)
 
     @property
     def project(self) -> Project:
@@ -115,12 +127,9 @@ def _build(
     assets: Collection[dg.AssetKey],
     checks: Collection[dg.AssetCheckKey],
 ) -> Iterator[Any]:
-    import_dagster_dbt()
-    from assetops.dbt.specs import Translator, with_places
-
     # What happened before has been read by whatever is built now.
     seen = context.instance.event_log_storage.get_maximum_record_id()
-    translator, manifest = Translator(work.project), with_places(work.cut)
+    translator, manifest = work.translation
     chosen = _chosen(work.project, step, assets)
     landed = landed_partitions(context, work.project, work.warehouse, chosen)
     variables = _variables(context, work.project, work.as_of())

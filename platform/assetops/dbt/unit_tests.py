@@ -6,6 +6,7 @@ dbt runs them in every build, and a fifth of a small build's time goes into that
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,14 @@ class UnitTests:
     def __init__(self, settings: Settings, variables: Mapping[str, Any]) -> None:
         """Read which tests passed, and on what."""
         self._file = settings.dbt_target / "unit_tests.json"
-        said = json.dumps([content_key(settings), variables], sort_keys=True)
-        self._state = hashlib.sha256(said.encode()).hexdigest()
+        self._settings, self._variables = settings, variables
         self._passed = _read(self._file)
+
+    @cached_property
+    def _state(self) -> str:
+        """What stands for the project and the variables; a step without unit tests never asks."""
+        said = json.dumps([content_key(self._settings), self._variables], sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
 
     def due(self, tests: Iterable[str]) -> list[str]:
         """Return those of the tests that have not passed on this code."""
