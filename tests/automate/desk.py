@@ -13,6 +13,7 @@ from assetops.automate.conditions import Automated
 from assetops.automate.graph import Policy
 from assetops.automate.news import Landing
 from assetops.ingest.landing import Landed, landed_files
+from assetops.ingest.pending import remember
 from assetops.ledger import Ledger
 from assetops.ledger.landed import Memory
 from assetops.model import Batch, Contract, Cron, Dataset, Ingest, Kind, Relation
@@ -64,7 +65,9 @@ def batches(key: dg.AssetKey) -> Iterator[Batch]:
     """Yield what has landed for a source, while it is at hand."""
     files, _ = landed_files(SOURCES[key], zone())
     for day, file in files.items():
-        with Landed(SOURCES[key], file, day).at_hand() as batch:
+        landed = Landed(SOURCES[key], file, day)
+        with landed.at_hand() as batch:
+            remember(landing().memory, landed, batch)
             yield batch
 
 

@@ -12,6 +12,7 @@ from tests.automate.conftest import Desk
 from tests.automate.desk import DAYS, JOB, ORDERS, landing
 from tests.zone.slow import Slow
 
+from assetops.automate import news
 from assetops.automate.arrival import Arrival, arrival_sensors
 from assetops.automate.asked import PAUSES
 from assetops.automate.news import QUIET_SECONDS
@@ -159,6 +160,30 @@ def test_what_lands_far_away_is_asked_for_when_it_has_kept_still_and_read_once(d
     assert "Nothing new" in desk.said()
     assert Slow.asked == {"ls": 1}
     assert far.folder is None
+
+
+def test_a_large_file_far_away_is_asked_for_unread_until_its_run_has_read_it(
+    desk, place, monkeypatch
+):
+    monkeypatch.setattr(news, "LARGE_BYTES", 2)
+    place["zone"] = Far(f"slow://{desk.root}/landing", desk.root / "fetched")
+    file = desk.land("one")
+    Slow.asked.clear()
+    desk.tick()
+    place["ahead"] += QUIET_SECONDS + 1
+    desk.tick()
+    assert Slow.asked["open"] == 0
+    assert len(desk.execute()) == 1
+    assert Slow.asked["get"] == 1
+    assert "Nothing new" in desk.said()
+    # Put there again, it is asked for; its run finds that it is in.
+    os.utime(file)
+    desk.tick()
+    place["ahead"] += QUIET_SECONDS + 1
+    assert desk.tick().run_requests
+    desk.execute()
+    assert "Nothing new" in desk.said()
+    assert loaded(desk) == {"2026-01-05": 1}
 
 
 def test_a_far_place_that_cannot_be_reached_fails_its_tick_and_is_followed_afterwards(desk, place):

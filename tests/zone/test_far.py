@@ -223,6 +223,11 @@ def test_a_folder_is_a_folder_however_it_is_called(
     assert found == Folder(tmp_path / zone)
 
 
+def test_a_path_may_have_what_a_password_has(tmp_path: Path) -> None:
+    place = "s3://bucket/a:b@c"
+    assert load_settings(tmp_path, {"ASSETOPS_LANDING": place}).landing == place
+
+
 def test_a_url_is_a_place_that_the_kernel_cannot_watch(tmp_path: Path) -> None:
     found = landing_zone(Settings(root=tmp_path, landing="s3://bucket/in"))
     assert (str(found), found.folder) == ("s3://bucket/in", None)

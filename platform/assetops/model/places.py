@@ -20,7 +20,8 @@ def _place(place: str) -> str:
     """Return the place as it is kept: a file URL is the folder that it names."""
     if not is_url(place):
         return place
-    if any("@" in part and ":" in part.rsplit("@", 1)[0] for part in re.split("://|::", place)):
+    hosts = [part.split("/")[0] for part in re.split("://|::", place)]
+    if any("@" in host and ":" in host.rsplit("@", 1)[0] for host in hosts):
         raise ValueError(
             "the URL holds a password, and would be told in messages and logs. Leave it out: "
             "fsspec finds it in its own configuration (~/.config/fsspec, or FSSPEC_… variables)"
