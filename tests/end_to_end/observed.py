@@ -15,7 +15,7 @@ DAILY = ("customers", "orders", "order_items", "web_events")
 TRANSFORMED = ("raw", "staging", "intermediate", "marts")
 
 # A consumer as they come: it opens the published file anew for each look, and knows nothing of us.
-# It looks whenever something has changed beside the file, several times a second otherwise, at the
+# It looks whenever something has changed in the file or beside it, once a second otherwise, at the
 # beginning, and once more at the end.
 READER = """
 import json, os, sys, time; from pathlib import Path; import duckdb
@@ -33,17 +33,21 @@ def look():
         ]
     states.add(json.dumps(seen))
 
-def beside():
-    return os.stat(file.parent).st_mtime_ns
+def state():
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None  # to look will tell
+    return found.st_ino, found.st_size, found.st_mtime_ns, os.stat(file.parent).st_mtime_ns
 
-before, ends = beside(), False
+before, ends = state(), False
 look()
 print("reading", flush=True)
 while not ends:
-    until = time.monotonic() + 0.2
-    while beside() == before and time.monotonic() < until and not stop.exists():
+    until = time.monotonic() + 1
+    while state() == before and time.monotonic() < until and not stop.exists():
         time.sleep(0.002)
-    before, ends = beside(), stop.exists()
+    before, ends = state(), stop.exists()
     look()
 print(json.dumps(sorted(states)))
 """
