@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,9 @@ from assetops.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
 
-# Their tests run the dbt project and the simulator, not the engine whose coverage is measured.
-_NOT_THE_ENGINE = ("dbt_project", "retail")
+# Their tests run the dbt project, the simulator, and two engines of Great Expectations beside ours,
+# not what the coverage is measured of; or other tests run the same.
+_NOT_MEASURED = ("dbt_project", "retail", "conformance")
 # What each process of the tests begins with: folders whose tests take seconds each, where others
 # take a tenth of one, and whose tests share what is built for them.
 _LONG = ("end_to_end",), ("dbt", "dbt_project", "publish"), ("faults", "cli", "project", "resident")
@@ -40,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folders that share what is built for them, and ends with short ones.
     """
     for item in items:
-        if item.path.parent.name in _NOT_THE_ENGINE:
+        if item.path.parent.name in _NOT_MEASURED:
             item.add_marker("no_cover")
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     longest = sorted(items, key=lambda item: item.path.name not in _LONGEST)
@@ -62,11 +63,23 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 5)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let processes that tests start be, unless a test asks for them to be measured."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Let processes that tests start be, unless a test asks for them to be measured.
+
+    Where tests are not measured, neither is what they share, which takes as long.
+    """
     if asked := os.environ.pop(_IN_PROCESSES, None):
         item.config.stash[_ASKED] = {_IN_PROCESSES: asked}
+    measuring = item.config.pluginmanager.getplugin("_cov")
+    if item.path.parent.name not in _NOT_MEASURED or not (measuring and measuring.cov_controller):
+        return (yield)
+    measuring.cov_controller.pause()
+    try:
+        return (yield)
+    finally:
+        measuring.cov_controller.resume()
+        os.environ.pop(_IN_PROCESSES, None)
 
 
 @pytest.fixture(scope="session", autouse=True)
