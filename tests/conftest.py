@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -19,6 +20,16 @@ from assetops.project import Project, load_project
 from assetops.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
+
+# Where memory is a file system, with room for what tests write: a gigabyte or two.
+_MEMORY, _ROOM = Path("/dev/shm"), 6 * 1024**3
+_PLACE = "PYTEST_DEBUG_TEMPROOT"
+if _MEMORY.is_dir() and _PLACE not in os.environ:
+    found = os.statvfs(_MEMORY)
+    # Tests write programs, too.
+    if found.f_bavail * found.f_frsize > _ROOM and not found.f_flag & os.ST_NOEXEC:
+        # No test cuts the power: a disk would only be waited for, at each commit of each database.
+        os.environ[_PLACE] = str(_MEMORY)
 
 # Their tests run the dbt project, the simulator, and two engines of Great Expectations beside ours,
 # not what the coverage is measured of; or other tests run the same.
@@ -61,6 +72,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Collect garbage more rarely, as the engine's commands do: it takes a tenth of the time."""
     gc.set_threshold(50_000, 20, 5)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Give memory back, unless somebody has to look at what a test has left there."""
+    factory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+    if exitstatus == 0 and "PYTEST_XDIST_WORKER" not in os.environ:
+        if factory.getbasetemp().is_relative_to(_MEMORY):
+            shutil.rmtree(factory.getbasetemp(), ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
