@@ -118,7 +118,7 @@ def main() -> None:
             for show in SHOWN:
                 so = show(airflow, home / "landing")
                 wrong += not so
-                print(f"{'so' if so else 'NOT SO':<8}{show.__name__.replace('_', ' ')}")
+                print(f"{'so' if so else 'NOT SO':<8}{show.__name__.replace('_', ' ')}", flush=True)
     sys.exit(1 if wrong else 0)
 
 
