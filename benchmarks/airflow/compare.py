@@ -30,7 +30,14 @@ HERE = Path(__file__).parent
 REPO = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "automation_contest")]
 from automation import SAID, Tries, arrivals, figures, published, reports  # noqa: E402
-from instance import PATIENCE_SECONDS, airflow_kept_up, called, database, program  # noqa: E402
+from instance import (  # noqa: E402
+    PATIENCE_SECONDS,
+    airflow_kept_up,
+    called,
+    database,
+    installed,
+    program,
+)
 from platforms import ASSETOPS, LANDING, PUBLISHED, desk, kept_up, land, shop  # noqa: E402
 
 # Airflow's DAGs of the example shop: what dbt does watched by Cosmos, and Cosmos as it is.
@@ -158,9 +165,7 @@ def main() -> None:
     choice = parser.parse_args()
     # Whoever ends this wants all that it has started to end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    tools = choice.environment.resolve()
-    if not Path(program(tools, "airflow")).exists():
-        sys.exit(f"No Airflow in {tools}: make it with benchmarks/airflow/install.sh {tools}")
+    tools = installed(choice.environment)
     before, found, begun = os.getloadavg()[0], [], time.time()
     for name in ("arrival", "chain", "day"):
         if choice.only in (None, name):

@@ -99,6 +99,14 @@ def program(tools: Path, name: str) -> str:
     return str(tools / "bin" / name)
 
 
+def installed(environment: Path) -> Path:
+    """Return the environment that Airflow is in, or end with how to make it."""
+    tools = environment.resolve()
+    if not Path(program(tools, "airflow")).exists():
+        sys.exit(f"No Airflow in {tools}: make it with benchmarks/airflow/install.sh {tools}")
+    return tools
+
+
 def called(command: list[str], **more: str) -> None:
     """Run a program to its end."""
     done = subprocess.run(command, env=environment(**more), capture_output=True, text=True)
