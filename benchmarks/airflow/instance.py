@@ -126,6 +126,8 @@ def settings(home: Path, port: int, url: str, **more: str) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
         "AIRFLOW__API__PORT": str(port),
+        # In the temporary folder otherwise, where another run would find it.
+        "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(log),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(triggers),
         **more,
