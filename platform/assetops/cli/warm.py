@@ -21,11 +21,15 @@ IMPORTS = (
         "assetops.cli.event_log",
         "dagster._cli.api",
         "dagster._core.storage.sqlite_storage",
-        "upath",
+        # What `upath` and Dagster import when they come to need it.
+        *("upath.core", "upath.implementations.local", "dagster._core.storage.root"),
+        *("dagster._core.instance.factory", "dagster._core.instance.runs.run_domain"),
+        *("dagster._core.executor.in_process", "dagster._core.execution.plan.active"),
     ),
     *("dagster._core.storage.local_compute_log_manager", "dagster_dbt"),
     *("dbt.cli.main", "dbt.task.build", "dbt.adapters.duckdb"),
     *("assetops.build", "assetops.quality.engine", "assetops.publish.publication"),
+    *("assetops.dbt.invoke", "assetops.dbt.specs", "assetops.dbt.session"),
     "assetops.dbt.rehearsal:rehearse",
 )
 

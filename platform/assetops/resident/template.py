@@ -243,9 +243,11 @@ def main() -> NoReturn:
     warm(given.modules)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(given.socket))
+        # Before anybody can ask it, it has looked at what it has imported.
+        template = Template(listener, steady=given.steady, starter=given.starter)
         listener.listen()
         print("ready", flush=True)
-        Template(listener, steady=given.steady, starter=given.starter).serve()
+        template.serve()
         with contextlib.suppress(FileNotFoundError):
             given.socket.unlink()
     run_exit_functions()
