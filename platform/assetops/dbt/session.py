@@ -52,7 +52,8 @@ class _Session:
 
     def suits(self, manifest: Any, flags: Flags) -> bool:
         """Say whether a call with these flags would set up the same."""
-        same = self.manifest is manifest and self.environment == own_environment()
+        # A library that is imported meanwhile, such as Great Expectations, may add variables.
+        same = self.manifest is manifest and self.environment.items() <= own_environment().items()
         return same and self.flags == _common(flags)
 
 
