@@ -91,7 +91,7 @@ def _by_value(live: Any) -> tuple[Any, Any, dict[str, float]]:
     names = dict(zip(by_spend, (LOW, MEDIUM, HIGH), strict=True))
     forest = RandomForestClassifier(
         n_estimators=60, max_depth=8, max_samples=min(len(live), 50_000), oob_score=True,
-        random_state=SEED, n_jobs=-1,
+        random_state=SEED, n_jobs=1,
     ).fit(scaled, groups)  # fmt: skip
     votes = forest.oob_decision_function_
     silhouette = silhouette_score(
