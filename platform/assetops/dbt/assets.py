@@ -22,6 +22,7 @@ from assetops.dbt.landed import landed_partitions, only_pending
 from assetops.dbt.lines import PROCESS_TAG
 from assetops.dbt.resume import done_before
 from assetops.dbt.steps import Step, steps_of
+from assetops.dbt.stops import told_whole
 from assetops.dbt.unit_tests import UnitTests
 from assetops.ledger import Ledger
 from assetops.model import FULL_REFRESH, READ_UP_TO, Dataset
@@ -141,7 +142,8 @@ def _build(
     unreported = {key.to_python_identifier() for key in assets}
     unreported |= {key.to_user_string() for key in checks}
     tables = BuiltTables(work.project, work.warehouse, context.instance, invocation, chosen)
-    for event in tables.with_facts(_events(context, work, invocation, translator, manifest)):
+    events = tables.with_facts(_events(context, work, invocation, translator, manifest))
+    for event in told_whole(events):
         unreported.discard(_reported(event))
         yield from _as_reported(context, work, event, landed, {READ_UP_TO: str(seen or 0)})
     days, results = work.days(context.run.tags), invocation.results

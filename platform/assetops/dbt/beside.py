@@ -15,6 +15,7 @@ from assetops.dbt.command import end
 from assetops.dbt.early import Worker
 from assetops.dbt.lines import Lines
 from assetops.dbt.results import NodeResult
+from assetops.dbt.stops import stoppable
 from assetops.errors import TransformError
 from assetops.settings import Settings
 
@@ -43,6 +44,8 @@ class Beside:
                 (self.settings, self.arguments, self.run_id, self.artifacts, self.log.aloud)
             )
             while not done:
+                with stoppable():
+                    connection.poll(None)
                 event, results, trouble = connection.recv()
                 done = event is None
                 if event is not None:

@@ -8,11 +8,13 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import IO, Any
 
 from assetops.dbt.lines import Lines
 from assetops.dbt.manifest import dbt_command, starting
 from assetops.dbt.results import NodeResult, matters
+from assetops.dbt.stops import Said
 from assetops.errors import ConfigError, TransformError
 from assetops.settings import Settings, child_environment
 
@@ -41,15 +43,25 @@ class Command:
         found = self.artifacts / "run_results.json"
         found.unlink(missing_ok=True)
         process = self._start()
+        said: Said[str] = Said()
+        reader = Thread(target=_read_to_the_end, args=(process.stdout, said), daemon=True)
+        reader.start()
         try:
-            assert process.stdout  # it was asked for
-            for line in process.stdout:
+            while line := said.next():
                 yield from self._event(line)
             code = process.wait()
+        except GeneratorExit:
+            # Nobody listens any more.
+            raise
+        except BaseException:
+            end(process)
+            # What it had said by then was done by then.
+            reader.join(STOP_SECONDS)
+            for line in filter(None, said.rest()):
+                yield from self._event(line)
+            raise
         finally:
             end(process)
-            if process.stdout:
-                process.stdout.close()
             # As large as the project, and of no use to who reads artifacts.
             (self.artifacts / "partial_parse.msgpack").unlink(missing_ok=True)
         if code < 0:
@@ -70,6 +82,8 @@ class Command:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                # What an adapter or a driver prints is anything.
+                errors="replace",
                 # Ctrl-C at a terminal reaches us, and through us dbt, once.
                 start_new_session=True,
             )
@@ -117,6 +131,15 @@ class Command:
         """Return the manifest that dbt wrote, which knows where it has written what it compiled."""
         own = self.artifacts / "manifest.json"
         return own if own.exists() else self.settings.dbt_target / "manifest.json"
+
+
+def _read_to_the_end(lines: IO[str], said: Said[str]) -> None:
+    try:
+        with lines:
+            for line in lines:
+                said.put(line)
+    finally:
+        said.put("")
 
 
 def _flags(settings: Settings) -> dict[str, str]:

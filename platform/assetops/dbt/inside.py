@@ -9,13 +9,13 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
 from assetops.dbt.lines import Lines
 from assetops.dbt.manifest import packed_manifest
 from assetops.dbt.results import NodeResult, matters
+from assetops.dbt.stops import Said
 from assetops.errors import TransformError
 from assetops.settings import Settings, export
 
@@ -45,25 +45,25 @@ class Inside:
 
         Raises `TransformError` if dbt could not do its work.
         """
-        stream: SimpleQueue[Any] = SimpleQueue()
+        said: Said[Any] = Said()
         done = object()
         outcome: list[Any] = []
 
         def work() -> None:
             try:
-                outcome.append(self._run(stream.put))
+                outcome.append(self._run(said.put))
             except KeyboardInterrupt:
                 # It was stopped before it had come to dbt.
                 return
             finally:
-                stream.put(done)
+                said.put(done)
 
         # dbt blocks until it has finished; a thread lets its events out meanwhile.
         worker = Thread(target=work, name="dbt", daemon=True)
         worker.start()
         try:
-            while (event := stream.get()) is not done:
-                yield from self._said(event)
+            while (event := said.next()) is not done:
+                yield from self._told(event)
             worker.join()
         except GeneratorExit:
             # Nobody listens any more.
@@ -71,9 +71,9 @@ class Inside:
         except BaseException:
             _stop(worker)
             # What it had said by then was done by then.
-            while not stream.empty():
-                if (event := stream.get()) is not done:
-                    yield from self._said(event)
+            for event in said.rest():
+                if event is not done:
+                    yield from self._told(event)
             raise
         finally:
             if worker.is_alive():
@@ -94,7 +94,7 @@ class Inside:
         with contextlib.chdir(self.settings.dbt_start):
             return session.call(manifest, self.arguments, put, stays_open=self.stays_open)
 
-    def _said(self, event: Any) -> Iterator[dict[str, Any]]:
+    def _told(self, event: Any) -> Iterator[dict[str, Any]]:
         from google.protobuf.json_format import MessageToDict
 
         info = event.info
