@@ -1,10 +1,12 @@
 """Every expectation on every kind of data, by DuckDB and by GX's own pandas engine."""
 
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
+from tests.processes import made_once
 from tests.quality.cases import CASES
 from tests.quality.conformance.data import TABLES, statements
 from tests.quality.conformance.differences import ALL, page_rows, pairs
@@ -47,13 +49,30 @@ def judges(database: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPat
     return Judges(path)
 
 
-@pytest.fixture(scope="module")
-def by_duckdb(judges: Judges) -> Answers:
-    return {data: judges.on_duckdb(table.name, asked_of(data)) for data, table in TABLES.items()}
+def asked_once(folder: Path, ask: Callable[[], Answers]) -> Answers:
+    """Return answers, which the first process of the tests that needs them asks for."""
+
+    def write(place: Path) -> None:
+        place.mkdir()
+        (place / "answers").write_bytes(pickle.dumps(ask()))
+
+    return pickle.loads((made_once(folder, write) / "answers").read_bytes())
 
 
 @pytest.fixture(scope="module")
-def by_pandas(database: duckdb.DuckDBPyConnection, judges: Judges) -> Answers:
+def by_duckdb(judges: Judges, common_folder: Path) -> Answers:
+    return asked_once(
+        common_folder / "by_duckdb",
+        lambda: {name: judges.on_duckdb(t.name, asked_of(name)) for name, t in TABLES.items()},
+    )
+
+
+@pytest.fixture(scope="module")
+def by_pandas(database: duckdb.DuckDBPyConnection, judges: Judges, common_folder: Path) -> Answers:
+    return asked_once(common_folder / "by_pandas", lambda: asked_of_pandas(database, judges))
+
+
+def asked_of_pandas(database: duckdb.DuckDBPyConnection, judges: Judges) -> Answers:
     found = {}
     for data in ALL:
         frame = database.execute(f"from marts.{TABLES[data].name}").df()
