@@ -41,7 +41,8 @@ _LONG = ("end_to_end",), ("dbt", "dbt_project", "publish"), ("faults", "cli", "p
 _LONGEST = ("test_kills.py", "test_faults.py", "test_partitions.py", "test_concurrency.py")
 _IN_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 DBT = ("-m", "dbt.cli.main")
-_ASKED = pytest.StashKey[dict[str, str]]()
+_ASKED = pytest.StashKey[str]()
+_MEASURED = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -86,12 +87,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Let processes that tests start be, unless a test asks for them to be measured.
 
-    Where tests are not measured, neither is what they share, which takes as long.
+    Where tests are not measured, neither are those, nor what tests share, which takes as long.
     """
+    stash, is_measured = item.config.stash, item.get_closest_marker("no_cover") is None
     if asked := os.environ.pop(_IN_PROCESSES, None):
-        item.config.stash[_ASKED] = {_IN_PROCESSES: asked}
+        stash[_ASKED] = asked
+    # One for all tests: what they share holds on to it.
+    of_processes = stash.setdefault(_MEASURED, {})
+    of_processes.clear()
+    if is_measured and _ASKED in stash:
+        of_processes[_IN_PROCESSES] = stash[_ASKED]
     measuring = item.config.pluginmanager.getplugin("_cov")
-    if item.path.parent.name not in _NOT_MEASURED or not (measuring and measuring.cov_controller):
+    if is_measured or not (measuring and measuring.cov_controller):
         return (yield)
     measuring.cov_controller.pause()
     try:
@@ -117,8 +124,8 @@ def migrations_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def measured(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The environment of a process whose coverage is to be measured."""
-    return request.config.stash.get(_ASKED, {})
+    """The environment of a process whose coverage is to be measured; empty while none is."""
+    return request.config.stash[_MEASURED]
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,9 @@ from tests.automate.simulated import OPS, READ, Shop, definitions
 from assetops.automate.conditions import Automated, decided_now
 from assetops.automate.decide import Decision, State
 
+# Thousands of decisions, which other tests measure one by one.
+pytestmark = pytest.mark.no_cover
+
 # `ASSETOPS_INTERLEAVINGS=5000 pytest tests/automate/test_no_lost_update.py` tries more of them.
 EXAMPLES = int(os.environ.get("ASSETOPS_INTERLEAVINGS", "12"))
 KEYS = [key for op in OPS for key in op]

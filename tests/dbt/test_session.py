@@ -16,6 +16,9 @@ from assetops.dbt.invoke import build_arguments
 from assetops.dbt.lines import lines
 from assetops.opened import Platform, open_platform
 
+# Calls upon calls, of what other tests measure already.
+pytestmark = pytest.mark.no_cover
+
 HOOK = "on-run-start: ['create table if not exists calls (n int)', 'insert into calls values (1)']"
 NUMBERS = count()
 # Of an event, what differs from one call to the next whatever is shared.

@@ -120,7 +120,7 @@ def test_check_of_what_has_no_checks_says_where_they_would_be(shop) -> None:
     assert "has no checks" in done.stderr
 
 
-# Its builds are like any other; its commands are measured all the same.
+# Its builds are like any other.
 @pytest.mark.no_cover
 def test_rollback_pins_and_builds_leave_it_until_it_is_lifted(shop) -> None:
     first = shop.platform.releases.current().id

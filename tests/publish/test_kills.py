@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from tests.publish.shop import Shop, seen, start
 
+# What is killed are processes of its own.
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.mark.parametrize("work", ["publish", "rollback"])
 def test_a_kill_at_any_step_never_shows_half_a_release_and_the_next_start_heals(
