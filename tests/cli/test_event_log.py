@@ -22,12 +22,19 @@ def something() -> None:
     """Nothing."""
 
 
+CHECKED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+
+
+def own(folder: Path) -> dg.DagsterInstance:
+    storage = {"module": SqliteStorage.__module__, "class": SqliteStorage.__name__}
+    storage |= {"config": {"base_dir": str(folder / "log")}}  # type: ignore[dict-item]
+    ref = InstanceRef.from_dir(str(folder), overrides={"storage": {"custom": storage}})
+    return dg.DagsterInstance.from_ref(ref)
+
+
 @pytest.fixture
 def ours(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    storage = {"module": SqliteStorage.__module__, "class": SqliteStorage.__name__}
-    storage |= {"config": {"base_dir": str(tmp_path / "log")}}  # type: ignore[dict-item]
-    ref = InstanceRef.from_dir(str(tmp_path), overrides={"storage": {"custom": storage}})
-    with dg.DagsterInstance.from_ref(ref) as instance:
+    with own(tmp_path) as instance:
         yield instance
 
 
@@ -94,6 +101,84 @@ def test_the_log_of_a_run_is_made_as_dagster_makes_it(
     assert made_of(files[0]) == made_of(files[1])
     with sqlite3.connect(files[0]) as connection:
         assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+@dg.asset(
+    partitions_def=dg.StaticPartitionsDefinition(["north", "south"]),
+    check_specs=[dg.AssetCheckSpec(name, asset="parts") for name in ("seen", "failed", "silent")],
+    code_version="1",
+    tags={"tier": "one"},
+)
+def parts(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """Tells of itself in each way that there is."""
+    context.log_event(dg.AssetObservation("elsewhere", metadata={"rows": 1}, tags={"seen": "yes"}))
+    context.log_event(dg.AssetMaterialization("elsewhere", partition="south"))
+    yield dg.Output(None, metadata={"rows": 3, "text": "it's"})
+    yield dg.AssetCheckResult(passed=True, check_name="seen", metadata={"query": "select 1"})
+    yield dg.AssetCheckResult(
+        passed=False, check_name="failed", severity=dg.AssetCheckSeverity.WARN
+    )
+    yield dg.AssetCheckResult(passed=True, check_name="silent")
+
+
+@dg.multi_asset_check(specs=[dg.AssetCheckSpec("alone", asset="something", blocking=True)])
+def alone() -> Iterator[dg.AssetCheckResult]:
+    yield dg.AssetCheckResult(passed=False, check_name="alone", asset_key="something")
+
+
+@dg.asset(deps=[parts])
+def fails() -> None:
+    raise ValueError("for a reason")
+
+
+HOURS = ("create_timestamp", "migration_completed")
+
+
+def rows(instance: dg.DagsterInstance, run_ids: list[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all that is in the files of some runs and in the index, but for the hour of a row."""
+    found = {}
+    for shard in ("index", *run_ids):
+        file = Path(instance.event_log_storage._base_dir, f"{shard}.db")  # type: ignore[attr-defined]
+        with sqlite3.connect(file) as connection:
+            tables = connection.execute("select name from sqlite_master where type = 'table'")
+            for (table,) in tables.fetchall():
+                info = connection.execute(f"pragma table_info({table})").fetchall()
+                columns = [f'"{name}"' for _, name, *_ in info if name not in HOURS]
+                read = connection.execute(f"select {', '.join(columns)} from {table} order by 1")
+                found[f"{shard} {table}"] = read.fetchall()
+    return found
+
+
+def test_an_event_is_the_rows_that_it_is_to_dagster(
+    ours: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    runs = [
+        dg.materialize(
+            [parts, alone, fails, something],
+            instance=ours,
+            partition_key="north",
+            raise_on_error=False,
+        ).run_id
+        for _ in range(2)
+    ]
+    told = [event for run_id in runs for event in ours.all_logs(run_id)]
+    # A result that nobody has planned, and one of no run.
+    (result, *_) = [e for e in told if e.dagster_event_type is CHECKED]
+    others = ["another run", ""]
+    told += [result._replace(run_id=run_id) for run_id in others]
+    kinds = {event.dagster_event_type for event in told}
+    assert {CHECKED, dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE} < kinds
+
+    written = []
+    for make in (stock, own):
+        (tmp_path / make.__name__).mkdir()
+        with make(tmp_path / make.__name__) as instance:
+            for event in told:
+                instance.event_log_storage.store_event(event)
+            written.append(rows(instance, [*runs, *others]))
+    assert written[0] == written[1]
+    assert len(written[0]["index asset_check_executions"]) > 2 * 3
+    assert len(written[0]["index asset_event_tags"]) > 2
 
 
 def test_what_a_run_plans_is_stored_together(

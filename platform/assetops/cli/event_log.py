@@ -19,10 +19,7 @@ import dagster as dg
 import sqlalchemy as sa
 from dagster._core.event_api import EventLogRecord
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
-    INDEX_SHARD_NAME,
-    SqliteEventLogStorage,
-)
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite import create_db_conn_string
@@ -34,6 +31,7 @@ from dagster._core.storage.sqlite_storage import (
 )
 from dagster._serdes import ConfigurableClassData, deserialize_value
 
+from assetops.cli.event_rows import EventRows
 from assetops.resident import alive
 from assetops.settings import tell_dagster_of_batches
 
@@ -64,7 +62,7 @@ class SqliteStorage(DagsterSqliteStorage):
         return cls.from_local(inst_data=inst_data, **config_value)
 
 
-class _KeptOpen(SqliteEventLogStorage):
+class _KeptOpen(EventRows):
     """The same files, with one engine and its connection for each of those used last."""
 
     def __init__(self, base_dir: str) -> None:
