@@ -5,7 +5,7 @@ import ctypes
 import shutil
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,8 @@ class Inside:
     log: Lines
     # Whether dbt may keep the warehouse's file open for the next call, until `let_go`.
     stays_open: bool = False
+    # Unique ids of exactly what the arguments select, where they are known.
+    nodes: Collection[str] | None = None
     results: dict[str, NodeResult] = field(default_factory=dict)
 
     def events(self) -> Generator[dict[str, Any], None, None]:
@@ -92,7 +94,9 @@ class Inside:
         manifest = _manifest(self.settings, self.run_id)
         # Paths in the project and in the profile start in its folder, and so does its owner.
         with contextlib.chdir(self.settings.dbt_start):
-            return session.call(manifest, self.arguments, put, stays_open=self.stays_open)
+            return session.call(
+                manifest, self.arguments, put, stays_open=self.stays_open, nodes=self.nodes
+            )
 
     def _said(self, event: Any) -> Iterator[dict[str, Any]]:
         from google.protobuf.json_format import MessageToDict
