@@ -155,11 +155,15 @@ def let_go() -> None:
 def _spare() -> None:
     """Have dbt look once in a process at what it would look at in each invocation.
 
-    Where it names these otherwise, it takes its time.
+    And have it make no messages for a debug log. Where it names these otherwise, it takes its time.
     """
     from dbt.plugins.manager import PluginManager
     from dbt_common import behavior_flags
 
+    with contextlib.suppress(ImportError):
+        from assetops.dbt.heard import listen
+
+        listen()
     with contextlib.suppress(AttributeError):
         found = PluginManager.get_prefixed_modules
         PluginManager.get_prefixed_modules = cache(found)  # type: ignore[method-assign]

@@ -67,7 +67,7 @@ def call(
     Args:
         manifest: The manifest, the same object for all calls of a run.
         arguments: Words of dbt's command line, its subcommand first.
-        put: Is handed each event.
+        put: Is handed each event that dbt makes a message of.
         stays_open: Whether the warehouse's file may stay open for the next call, until `end`.
         nodes: Unique ids of exactly what the arguments select, where they are known.
     """
