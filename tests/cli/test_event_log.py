@@ -231,3 +231,17 @@ def test_an_asset_that_was_wiped_has_no_event_until_it_is_made_again(
         assert told.run_id == made
         ours.wipe_assets([key])
         assert ours.get_latest_materialization_event(key) is None
+
+
+def test_an_asset_that_is_made_again_has_the_newest_event(
+    ours: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    key = dg.AssetKey("something")
+    for maker in (ours, ours, stock(tmp_path)):
+        # Another process may have made it, too; and what was read once is read again.
+        made = dg.materialize([something], instance=maker).run_id
+        for _ in range(2):
+            (record,) = ours.get_asset_records([key])
+            told = record.asset_entry.last_materialization
+            assert told is not None
+            assert told.run_id == made

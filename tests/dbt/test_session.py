@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, closing, contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def run(platform: Platform) -> Iterator[Any]:
     found = platform.project.manifest
     nodes = {n["name"]: i for kind in ("nodes", "unit_tests") for i, n in found[kind].items()}
 
-    def call(*names: str) -> tuple[list[Any], Mapping[str, str], str]:
+    def call(*names: str, by_id: bool = True) -> tuple[list[Any], Mapping[str, str], str]:
         folder = platform.settings.dbt_target / "runs" / run_id / f"step {next(NUMBERS)}"
         folder.mkdir(parents=True)
         arguments = build_arguments(
@@ -55,6 +56,7 @@ def run(platform: Platform) -> Iterator[Any]:
         with lines(folder, aloud=False) as log:
             inside = Inside(platform.settings, arguments, run_id, folder, log)
             inside.stays_open = platform.warehouse.host(let_go)
+            inside.nodes = [nodes[name] for name in names] if by_id else None
             with closing(inside.events()) as events:
                 said = [*events]
         written = json.loads((folder / "run_results.json").read_text())["results"]
@@ -101,13 +103,63 @@ def test_a_later_call_says_what_a_first_one_does(platform: Platform) -> None:
         assert is_set_up(log)
     with run(platform) as call:
         call("odd")
-        again, ended_again, log = call(*names)
+        # dbt reads all words of a second call, and of a third one those that are its own.
+        second, ended_second, log = call(*names, by_id=False)
+        assert not is_set_up(log)
+    with run(platform) as call:
+        call("odd")
+        call("doubtful")
+        third, ended_third, log = call(*names)
         assert not is_set_up(log)
         assert not can_be_opened(platform)
     assert can_be_opened(platform)
-    assert told(again) == told(first)
-    assert ended_again == ended
+    assert told(first) == told(second) == told(third)
+    assert ended == ended_second == ended_third
     assert set(ended.values()) == {"success", "pass"}
+
+
+def arguments_written(folder: Path) -> dict[str, Any]:
+    """Return the arguments that dbt's artifact of a call tells of, without those of that call."""
+    told: dict[str, Any] = json.loads((folder / "run_results.json").read_text())["args"]
+    own = {"select", "exclude", "target_path", "log_path"}
+    assert own <= told.keys()
+    assert told["target_path"] == told["log_path"] == str(folder)
+    return {name: value for name, value in told.items() if name not in own}
+
+
+def test_each_call_tells_the_same_arguments_but_its_own(platform: Platform) -> None:
+    with run(platform) as call:
+        for names in (("pupils",), ("ages", "kept"), ("odd",), ("ages",)):
+            call(*names)
+    runs = platform.settings.dbt_target / "runs"
+    newest = max(runs.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+    first, *others = [arguments_written(step) for step in newest.glob("step *")]
+    assert others == [first] * 3
+
+
+def test_a_variable_of_dbt_that_is_set_meanwhile_counts(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with run(platform) as call:
+        for _ in range(3):
+            _, ended, log = call("pupils", "ages")
+        assert not is_set_up(log)
+        monkeypatch.setenv("DBT_FAIL_FAST", "true")
+        _, ended, log = call("ages")
+        assert (ended, is_set_up(log)) == ({"ages": "success"}, True)
+
+
+def test_flags_of_the_project_that_change_meanwhile_count(platform: Platform) -> None:
+    file = platform.settings.dbt_project / "dbt_project.yml"
+    before = file.read_text()
+    with run(platform) as call:
+        for _ in range(3):
+            _, _, log = call("pupils", "ages")
+        assert not is_set_up(log)
+        file.write_text(before.replace("flags: {", "flags: {fail_fast: true, "))
+        _, _, log = call("ages")
+        file.write_text(before)
+        assert is_set_up(log)
 
 
 def test_hooks_run_in_each_call(platform: Platform) -> None:

@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from threading import get_ident
@@ -39,6 +40,8 @@ from assetops.settings import tell_dagster_of_batches
 _OPEN_FILES = 8
 # As many events of one moment are stored at once: what a run plans, an asset's partitions.
 _BATCH = 500
+# As many events are kept as they were read: a table's may have 10,000 characters of SQL.
+_REMEMBERED = 256
 
 
 class SqliteStorage(DagsterSqliteStorage):
@@ -192,7 +195,7 @@ class _KeptOpen(EventRows):
         found, others = dict[dg.AssetKey, EventLogRecord | None](), []
         for row in raw_asset_rows:
             told = row["last_materialization"] if row["asset_details"] is None else None
-            record = deserialize_value(told) if told else None
+            record = _read(told) if told else None
             if isinstance(record, EventLogRecord) and record.asset_key:
                 found[record.asset_key] = record
             else:
@@ -205,6 +208,12 @@ class _KeptOpen(EventRows):
         with self._db_lock:
             while self._engines:
                 self._engines.popitem()[1][0].dispose()
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read(text: str) -> Any:
+    """Return what is serialised, which nobody changes; a run reads its parents more than once."""
+    return deserialize_value(text)
 
 
 def _opened(kind: Any, folder: str, name: str) -> Any:

@@ -176,6 +176,7 @@ def _invocation(
         arguments.append("--full-refresh")
     aloud = PROCESS_TAG not in context.run.tags
     invocation = Invocation(settings, arguments, context.run.run_id, artifacts, aloud)
+    invocation.nodes = nodes
     invocation.stays_open = not invocation.is_elsewhere and work.warehouse.host(let_go)
     return invocation
 

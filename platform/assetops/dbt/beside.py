@@ -5,7 +5,7 @@ does not share one interpreter with what Dagster is told. What runs there is `in
 same.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,8 @@ class Beside:
     artifacts: Path
     log: Lines
     worker: Worker
+    # As `Inside` has them.
+    nodes: Collection[str] | None = None
     results: dict[str, NodeResult] = field(default_factory=dict)
 
     def events(self) -> Generator[dict[str, Any], None, None]:
@@ -40,9 +42,8 @@ class Beside:
         connection, process = self.worker.connection, self.worker.process
         done = False
         try:
-            connection.send(
-                (self.settings, self.arguments, self.run_id, self.artifacts, self.log.aloud)
-            )
+            order = (self.settings, self.arguments, self.run_id, self.artifacts)
+            connection.send((*order, self.log.aloud, self.nodes))
             while not done:
                 with stoppable():
                     connection.poll(None)

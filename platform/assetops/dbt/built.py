@@ -35,9 +35,9 @@ class BuiltTables:
         """Speak of the chosen datasets, which the invocation builds."""
         self.project, self.warehouse, self.instance = project, warehouse, instance
         self.artifacts = invocation.artifacts
-        # Another process has the file while dbt works; or a profile of its own may have options
-        # that a second connection has not: to look meanwhile would fail, for us or for dbt.
-        self.waits = invocation.is_elsewhere or bool(warehouse.foreign)
+        # Another process has the file while dbt works; or a profile of its own has options that a
+        # second connection has not: to look meanwhile would fail, for us or for dbt.
+        self.waits = invocation.is_elsewhere or not warehouse.shared
         self.datasets = {dg.AssetKey(d.key).to_python_identifier(): d for d in chosen}
         self.lineage = Lineage(project)
 

@@ -5,7 +5,7 @@ import ctypes
 import shutil
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,8 @@ class Inside:
     log: Lines
     # Whether dbt may keep the warehouse's file open for the next call, until `let_go`.
     stays_open: bool = False
+    # Unique ids of exactly what the arguments select, where they are known.
+    nodes: Collection[str] | None = None
     results: dict[str, NodeResult] = field(default_factory=dict)
 
     def events(self) -> Generator[dict[str, Any], None, None]:
@@ -92,7 +94,9 @@ class Inside:
         manifest = _manifest(self.settings, self.run_id)
         # Paths in the project and in the profile start in its folder, and so does its owner.
         with contextlib.chdir(self.settings.dbt_start):
-            return session.call(manifest, self.arguments, put, stays_open=self.stays_open)
+            return session.call(
+                manifest, self.arguments, put, stays_open=self.stays_open, nodes=self.nodes
+            )
 
     def _told(self, event: Any) -> Iterator[dict[str, Any]]:
         from google.protobuf.json_format import MessageToDict
@@ -151,11 +155,15 @@ def let_go() -> None:
 def _spare() -> None:
     """Have dbt look once in a process at what it would look at in each invocation.
 
-    Where it names these otherwise, it takes its time.
+    And have it make no messages for a debug log. Where it names these otherwise, it takes its time.
     """
     from dbt.plugins.manager import PluginManager
     from dbt_common import behavior_flags
 
+    with contextlib.suppress(ImportError):
+        from assetops.dbt.heard import listen
+
+        listen()
     with contextlib.suppress(AttributeError):
         found = PluginManager.get_prefixed_modules
         PluginManager.get_prefixed_modules = cache(found)  # type: ignore[method-assign]

@@ -50,6 +50,8 @@ class Invocation:
     aloud: bool = False
     # Whether dbt in this process may keep the warehouse's file open for the next call.
     stays_open: bool = False
+    # Unique ids of exactly what the arguments select, where they are known.
+    nodes: Collection[str] | None = None
     results: dict[str, NodeResult] = field(default_factory=dict)
     worker: early.Worker | None = field(default_factory=early.worker)
 
@@ -83,7 +85,9 @@ class Invocation:
         if self._is_command:
             return Command(self.settings, self.arguments, self.artifacts, log)
         what = (self.settings, self.arguments, self.run_id, self.artifacts, log)
-        return Beside(*what, self.worker) if self.worker else Inside(*what, self.stays_open)
+        if self.worker:
+            return Beside(*what, self.worker, self.nodes)
+        return Inside(*what, self.stays_open, self.nodes)
 
 
 def build_arguments(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from assetops.dbt.results import PRINTED
+
 # On a run that lives and ends with the process of a command, the environment that it works in: its
 # console shows what the run does in its own way, and Dagster's compute log is what it prints.
 PROCESS_TAG = "assetops/process_in"
-
-_SHOWN = ("info", "warn", "error")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Lines:
 
     def add(self, level: str, at: str, message: str) -> None:
         """Add what dbt would print; `at` is the event's time as ISO text."""
-        if level in _SHOWN and message.strip():
+        if level in PRINTED and message.strip():
             self.print(f"{at[11:19]}  {message}")
 
     def print(self, text: str) -> None:

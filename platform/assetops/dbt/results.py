@@ -33,6 +33,15 @@ class Transport(Protocol):
         """
 
 
+# What dbt prints of itself.
+PRINTED = ("info", "warn", "error")
+
+
+def is_heard(name: str, level: str) -> bool:
+    """Say whether anybody is told of an event, or a log shows it."""
+    return level in PRINTED or matters(name, level)
+
+
 def matters(name: str, level: str) -> bool:
     """Say whether an event tells of a result or of trouble: nine of ten are for a debug log."""
     return name in RESULTS or level in ("warn", "error")

@@ -57,13 +57,14 @@ def _do(
     run_id: str,
     artifacts: Any,
     aloud: bool,
+    nodes: Any,
 ) -> None:
     from assetops.dbt.inside import Inside
     from assetops.dbt.lines import lines
     from assetops.errors import TransformError
 
     with lines(artifacts, aloud=aloud) as log:
-        inside = Inside(settings, arguments, run_id, artifacts, log)
+        inside = Inside(settings, arguments, run_id, artifacts, log, nodes=nodes)
         try:
             with closing(inside.events()) as events:
                 for event in events:
