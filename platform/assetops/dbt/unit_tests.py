@@ -47,7 +47,9 @@ class UnitTests:
         """Keep which have passed, of all that an invocation came to."""
         statuses = {i: r.status for i, r in results.items() if i.startswith("unit_test.")}
         if statuses:
-            passed = {test: self._state(test) for test, status in statuses.items() if status == "pass"}
+            passed = {
+                test: self._state(test) for test, status in statuses.items() if status == "pass"
+            }
             kept = {test: s for test, s in self._passed.items() if test not in statuses}
             aside = self._file.with_suffix(".new")
             aside.write_text(json.dumps(kept | passed))
