@@ -14,7 +14,7 @@ TEST, OTHER = "unit_test.shop.orders.adds_up", "unit_test.shop.orders.is_kept"
 
 def project(model: str, *, macros: dict[str, tuple[str, list[str]]] | None = None,
             replaced: dict[str, str] | None = None) -> dict[str, Any]:  # fmt: skip
-    """A manifest with two unit tests of a model; macros by their name, with those that they call."""
+    """A manifest with unit tests of a model; macros by their name, with those that they call."""
     macros = macros or {}
     called = [f"macro.shop.{name}" for name in macros if f"{name}(" in model]
     unit = {"depends_on": {"nodes": ["model.shop.orders"]}, "overrides": {"macros": replaced or {}}}
