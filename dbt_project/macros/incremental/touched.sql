@@ -1,16 +1,30 @@
 {#-
-    Pre-hook of staging: the orders of which a changed batch holds a row now, or held the row that counts. A batch that
-    landed again may have lost that row; only this table remembers it.
+    Pre-hook of staging: the orders, or customers, of which a changed batch holds a row now, or held the row that counts.
+    A batch that landed again may have lost that row; only this table remembers it.
 -#}
-{% macro find_touched_orders(table) %}
+{% macro find_touched(table, key) %}
     {%- set raw = source("retail", table) %}
     {%- if is_incremental() %}
     create or replace temp table changed as {{ changed_landings([raw]) }};
 
     create or replace temp table touched as
-    select order_id from {{ raw }} where _partition in (select landed_on from changed)
+    select {{ key }} from {{ raw }} where _partition in (select landed_on from changed)
     union
-    select order_id from {{ this }} where landed_on in (select landed_on from changed);
+    select {{ key }} from {{ this }} where landed_on in (select landed_on from changed);
+    {%- endif %}
+{% endmacro %}
+
+
+{#- Pre-hook of `customers_history`: the customers of whom a changed batch brought a version, or had brought one. -#}
+{% macro find_touched_customers() %}
+    {%- set customers = ref("stg_retail__customers") %}
+    {%- if is_incremental() %}
+    create or replace temp table changed as {{ changed_landings([customers]) }};
+
+    create or replace temp table touched as
+    select customer_id from {{ customers }} where landed_on in (select landed_on from changed)
+    union
+    select customer_id from {{ this }} where landed_on in (select landed_on from changed);
     {%- endif %}
 {% endmacro %}
 

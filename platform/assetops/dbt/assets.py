@@ -134,7 +134,7 @@ def _build(
     chosen = _chosen(work.project, step, assets)
     landed = landed_partitions(context, work.project, work.warehouse, chosen)
     variables = _variables(context, work.project, work.as_of())
-    unit_tests = UnitTests(work.project.settings, variables)
+    unit_tests = UnitTests(work.project.settings, work.project.manifest, variables)
     due = unit_tests.due(_unit_tests(work.project, chosen))
     built = [dataset.unique_id for dataset in chosen]
     nodes = [*built, *_tests(work.project, step, checks), *due]

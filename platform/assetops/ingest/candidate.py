@@ -98,27 +98,33 @@ def _csv(connection: Connection, file: Path, columns: Sequence[Column]) -> str:
 
 def _jsonl(connection: Connection, file: Path, columns: Sequence[Column]) -> str:
     objects = "read_json_objects(?, format = 'newline_delimited')"
-    lines = connection.execute(
-        f"select min(n) filter (json_type(json) <> 'OBJECT') from "
-        f"(select row_number() over () as n, json from {objects})",
-        [str(file)],
-    ).fetchone()
-    if lines and lines[0]:
-        raise IngestError(f"{file.name}: row {lines[0]} is no JSON object.")
-    keys = connection.execute(
-        "select key, min(n) from (select row_number() over () as n, "
-        f"unnest(json_keys(json)) as key from {objects}) group by key order by min(n)",
+    # Most lines have the same keys: their names are told apart once for each set of them.
+    found = connection.execute(
+        "with alike as materialized (select json_type(json) = 'OBJECT' as fits, "
+        "json_keys(json) as keys, min(n) as n "
+        f"from (select row_number() over () as n, json from {objects}) group by all) "
+        "select null as key, min(n) as n, 0 as place from alike where fits is not true "
+        "having min(n) > 0 union all (select key, min(n), arg_min(place, n) from (select n, "
+        "unnest(keys) as key, generate_subscripts(keys, 1) as place from alike) group by key) "
+        "order by key is not null, n, place",
         [str(file)],
     ).fetchall()
+    if found and found[0][0] is None:
+        raise IngestError(f"{file.name}: row {found[0][1]} is no JSON object.")
     known = [c.name for c in columns]
-    for key, row in keys:
+    for key, row, _ in found:
         if key not in known:
             raise IngestError(f"{file.name}: row {row} has a key {key!r}: expected {_list(known)}.")
-    missing = [name for name in known if name not in dict(keys)]
-    if keys and missing:
+    missing = [name for name in known if name not in {key for key, *_ in found}]
+    if found and missing:
         raise IngestError(f"{file.name}: no row has {_list(missing)}: expected {_list(known)}.")
-    values = ", ".join(f"json ->> {literal('$.' + quote(n))} as {quote(n)}" for n in known)
-    return f"select row_number() over () as _row, {values} from {objects}"
+    # All paths at once: each question by itself would parse the line again.
+    paths = ", ".join(literal("$." + quote(name)) for name in known)
+    values = ", ".join(f"said[{n}] as {quote(name)}" for n, name in enumerate(known, start=1))
+    return (
+        f"select row_number() over () as _row, {values} "
+        f"from (select json ->> [{paths}] as said from {objects})"
+    )
 
 
 def _parquet(connection: Connection, file: Path, columns: Sequence[Column]) -> str:

@@ -8,7 +8,13 @@ import duckdb
 
 from assetops.errors import PublishError
 from assetops.model import Dataset, Relation, literal, quote
-from assetops.warehouse.duckdb import Connection, Warehouse, fingerprint_of, open_read_only
+from assetops.warehouse.duckdb import (
+    Connection,
+    Warehouse,
+    fingerprint_of,
+    open_read_only,
+    transaction,
+)
 
 SCHEMA = "marts"
 FILE_NAME = "warehouse.duckdb"
@@ -80,10 +86,12 @@ def _write(
         connection.execute(f"attach {literal(str(previous))} as {_PREVIOUS} (read_only)")
         sources |= {name: _table(_PREVIOUS, name) for name in carried}
     connection.execute(f"attach {literal(str(target))} as {_TARGET}")
-    connection.execute(f"create schema {_TARGET}.{quote(SCHEMA)}")
-    for name, source in sources.items():
-        connection.execute(f"create table {_table(_TARGET, name)} as select * from {source}")
-        _comment(connection, _table(_TARGET, name), datasets.get(name))
+    # One for all: each comment by itself would wait for the disk.
+    with transaction(connection):
+        connection.execute(f"create schema {_TARGET}.{quote(SCHEMA)}")
+        for name, source in sources.items():
+            connection.execute(f"create table {_table(_TARGET, name)} as select * from {source}")
+            _comment(connection, _table(_TARGET, name), datasets.get(name))
     connection.execute(f"checkpoint {_TARGET}")
     connection.execute(f"detach {_TARGET}")
     if carried and previous is not None:

@@ -8,7 +8,7 @@
         incremental_strategy="rebuild_touched",
         unique_key="order_id",
         on_schema_change="fail",
-        pre_hook="{{ find_touched_orders('order_items') }}",
+        pre_hook="{{ find_touched('order_items', 'order_id') }}",
         post_hook="{{ remember_loads([source('retail', 'order_items')]) }}",
     )
 }}

@@ -8,7 +8,7 @@
         incremental_strategy="rebuild_touched",
         unique_key="order_id",
         on_schema_change="fail",
-        pre_hook="{{ find_touched_orders('orders') }}",
+        pre_hook="{{ find_touched('orders', 'order_id') }}",
         post_hook="{{ remember_loads([source('retail', 'orders')]) }}",
     )
 }}
