@@ -35,7 +35,7 @@ def unknown_customer(shop: Shop) -> None:
 
 def unknown_column(shop: Shop) -> None:
     file = shop.root / "dbt_project/models/intermediate/int_customers_current.sql"
-    change(file, "    history.email,\n", "    history.e_mail as email,\n")
+    change(file, "    email,\n", "    e_mail as email,\n")
 
 
 FAILURES: dict[str, tuple[Callable[[Shop], None], int, list[str]]] = {

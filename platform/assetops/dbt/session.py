@@ -4,6 +4,7 @@ A call by itself spends more on these than on a small model. What is used of dbt
 with another version than it was written for, each call is one by itself.
 """
 
+import gc
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -93,6 +94,9 @@ def call(
             _kept.append(session)
         else:
             reset_adapters()  # type: ignore[no-untyped-call]
+        if result is None or not result.success:
+            # The cursor of a query that failed is in a circle with its error, and has the file open.
+            gc.collect()
 
 
 def end() -> None:
