@@ -95,7 +95,7 @@ def call(
         else:
             reset_adapters()  # type: ignore[no-untyped-call]
         if result is None or not result.success:
-            # The cursor of a query that failed is in a circle with its error, and has the file open.
+            # A query that failed has the file open in a circle of its cursor and its error.
             gc.collect()
 
 
