@@ -130,6 +130,9 @@ def plot(features: Any, segments: Any) -> str:
     # Most are near the origin, a few far away, and whoever never ordered has spent nothing.
     axes.set_xscale("symlog")
     axes.set_yscale("symlog")
+    for axis in (axes.xaxis, axes.yaxis):
+        # Powers of ten are formulas otherwise, which take longer than all the rest.
+        axis.set_major_formatter("{x:,.0f}")
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("days since the last order")
