@@ -1,5 +1,6 @@
 """One run in this process, recorded in the Dagster instance like any other."""
 
+import gc
 import importlib
 import logging
 import sys
@@ -198,7 +199,7 @@ def _executed(
     """Run a job in this process, and show it while it runs."""
     instance.add_event_listener(run_id, progress)
     with progress.shown():
-        return job.execute_in_process(
+        result = job.execute_in_process(
             instance=instance,
             run_id=run_id,
             tags=tags,
@@ -207,6 +208,10 @@ def _executed(
             asset_selection=asset_selection,
             raise_on_error=False,
         )
+    if not result.success:
+        # What was interrupted may be in a circle with its error, and would go on holding the lock.
+        gc.collect()
+    return result
 
 
 def marked(instance: dg.DagsterInstance, tags: dict[str, str]) -> dict[str, str]:

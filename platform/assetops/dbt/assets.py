@@ -143,13 +143,26 @@ def _build(
     unreported |= {key.to_user_string() for key in checks}
     tables = BuiltTables(work.project, work.warehouse, context.instance, invocation, chosen)
     events = tables.with_facts(_events(context, work, invocation, translator, manifest))
-    for event in told_whole(events):
-        unreported.discard(_reported(event))
-        yield from _as_reported(context, work, event, landed, {READ_UP_TO: str(seen or 0)})
+    tags = {READ_UP_TO: str(seen or 0)}
+    yield from told_whole(_told(context, work, events, unreported, landed, tags))
     days, results = work.days(context.run.tags), invocation.results
     remember(work.project, work.warehouse, work.ledger, results, context.run.run_id, days)
     unit_tests.remember(results)
     raise_for(results, sorted(unreported), work.project)
+
+
+def _told(
+    context: dg.OpExecutionContext,
+    work: Transformation,
+    events: Iterator[Any],
+    unreported: set[str],
+    landed: Mapping[dg.AssetKey, Sequence[str]],
+    tags: Mapping[str, str],
+) -> Iterator[Any]:
+    """Yield the events as Dagster is told them, and strike off what they report on."""
+    for event in events:
+        unreported.discard(_reported(event))
+        yield from _as_reported(context, work, event, landed, tags)
 
 
 def _invocation(

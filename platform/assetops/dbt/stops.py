@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -75,18 +76,24 @@ def told_whole(events: Iterator[_T]) -> Generator[_T, None, None]:
         # No other thread hears of stops.
         yield from events
         return
-    stops = _Stops()
-    while True:
+    stops, late = _Stops(), None
+    while late is None:
         _telling.append(stops)
         stops.keep()
         try:
-            event = next(events)
-        except StopIteration:
-            break
+            found = list(islice(events, 1))
         finally:
-            stops.keep_no_more()
             _telling.pop()
-        yield event
+            try:
+                stops.keep_no_more()
+            except BaseException as stop:
+                # It came in this very moment, with an event in hand.
+                late = stop
+        yield from found
+        if not found:
+            break
+    if late is not None:
+        raise late
     stops.let_in()
 
 
